@@ -1,0 +1,116 @@
+"""Find the folder that holds the four IDX files, and load it."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from fmnist_pl.data import facts
+from fmnist_pl.data.idx import read_images, read_labels
+from fmnist_pl.errors import UserError
+
+ENVIRONMENT_VARIABLE = "FMNIST_DATA"
+DEFAULT_FOLDER = Path("data")
+TORCHVISION_FOLDER = Path("FashionMNIST", "raw")
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images and their labels: uint8 (N, 1, 28, 28) and int64 (N,)."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def part(self, indices: Tensor) -> "LabelledImages":
+        """The images at these positions (M,), in this order."""
+        return LabelledImages(self.images[indices], self.labels[indices])
+
+    def to(self, device: torch.device) -> "LabelledImages":
+        """The same on this device; itself if it is there."""
+        return LabelledImages(self.images.to(device), self.labels.to(device))
+
+
+@dataclass(frozen=True)
+class TrainAndTest:
+    """The training and the test images, and where they are from (``real`` or ``synthetic``)."""
+
+    train: LabelledImages
+    test: LabelledImages
+    source: str
+
+
+def find_folder(root: Path | None) -> Path | None:
+    """The folder with the four files, asked for in order: ``root``, ``FMNIST_DATA``, ``./data``.
+
+    Returns:
+        The folder, or ``None`` where none was named and ``./data`` lacks a file: then it can be downloaded.
+
+    Raises:
+        UserError: A folder was named and does not hold the files.
+    """
+    named, by = (root, "--data.root") if root else (os.environ.get(ENVIRONMENT_VARIABLE), ENVIRONMENT_VARIABLE)
+    for folder in _candidates(Path(named) if named else DEFAULT_FOLDER):
+        if not missing_files(folder):
+            return folder
+    if not named:
+        return None
+    nearest = min(_candidates(Path(named)), key=lambda folder: len(missing_files(folder)))
+    raise UserError(
+        f"no Fashion-MNIST in {named} (given by {by}): {', '.join(missing_files(nearest))} not found there, "
+        "gzipped or not; name the folder that holds the four IDX files"
+    )
+
+
+def missing_files(folder: Path) -> list[str]:
+    """The names of the official files that the folder lacks, neither plain nor gzipped.
+
+    Raises:
+        UserError: The folder may not be read.
+    """
+    try:
+        present = {path.name.removesuffix(".gz") for path in folder.iterdir()} if folder.is_dir() else set()
+    except OSError as error:
+        raise UserError(f"cannot read the folder {folder}: {error.strerror}; make it readable (chmod +rx)") from error
+    return [file.name for file in facts.OFFICIAL_FILES if file.name not in present]
+
+
+def load_folder(folder: Path, verify: bool) -> TrainAndTest:
+    """Read and check the four files of a folder.
+
+    Args:
+        folder: Holds the four files, each plain or gzipped.
+        verify: Whether each must be the official file, by SHA-256.
+
+    Raises:
+        UserError: A file is broken, is not the official one, or does not fit its partner.
+    """
+    train = _load_pair(folder, facts.TRAIN_IMAGES, facts.TRAIN_LABELS, verify)
+    test = _load_pair(folder, facts.TEST_IMAGES, facts.TEST_LABELS, verify)
+    return TrainAndTest(train, test, source="real")
+
+
+def _load_pair(folder: Path, images: facts.IdxFile, labels: facts.IdxFile, verify: bool) -> LabelledImages:
+    pair = LabelledImages(
+        read_images(_path(folder, images), images.sha256 if verify else None),
+        read_labels(_path(folder, labels), labels.sha256 if verify else None),
+    )
+    if len(pair.images) != len(pair.labels):
+        raise UserError(
+            f"{_path(folder, images)} holds {len(pair.images):,} images, but {_path(folder, labels).name} "
+            f"{len(pair.labels):,} labels: they do not belong together; fetch both again"
+        )
+    return pair
+
+
+def _path(folder: Path, file: facts.IdxFile) -> Path:
+    plain = folder / file.name
+    return plain if plain.exists() else folder / f"{file.name}.gz"
+
+
+def _candidates(root: Path) -> tuple[Path, Path]:
+    return root, root / TORCHVISION_FOLDER

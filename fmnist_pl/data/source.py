@@ -1,0 +1,58 @@
+"""From "which images?" to the images: real, drawn, or real where they can be had."""
+
+import sys
+from pathlib import Path
+
+from fmnist_pl.data.download import WAYS_OUT, download
+from fmnist_pl.data.files import TrainAndTest, find_folder, load_folder
+from fmnist_pl.data.synthetic import draw
+from fmnist_pl.errors import UserError
+
+BANNER = """
+################################################################################
+##                                                                            ##
+##   SYNTHETIC DATA: the real Fashion-MNIST could not be had, so this run     ##
+##   uses DRAWN silhouettes. Its accuracy says NOTHING about Fashion-MNIST.   ##
+##                                                                            ##
+################################################################################
+why: {reason}
+"""
+
+
+def load(
+    source: str, root: Path | None, verify: bool, synthetic_size: int, seed: int, may_download: bool
+) -> TrainAndTest:
+    """Load the images.
+
+    Args:
+        source: ``real``, ``synthetic``, or ``auto`` (real where they can be had, else drawn ones, with a banner).
+        root: Folder of the real files; ``None`` to look where they usually are.
+        verify: Whether the real files must be the official ones.
+        synthetic_size: How many training images to draw.
+        seed: Of the drawing.
+        may_download: Whether to fetch missing files; one process of a run does.
+
+    Raises:
+        UserError: The images cannot be had, or are broken.
+    """
+    if source == "synthetic":
+        return _draw(synthetic_size, seed)
+    folder = find_folder(root)
+    if folder is None:
+        try:
+            if not may_download:
+                raise UserError(f"no Fashion-MNIST in ./data; {WAYS_OUT}")
+            folder = download()
+        except UserError as error:
+            if source != "auto":
+                raise
+            if may_download:
+                print(BANNER.format(reason=error), file=sys.stderr, flush=True)
+            return _draw(synthetic_size, seed)
+    return load_folder(folder, verify)
+
+
+def _draw(size: int, seed: int) -> TrainAndTest:
+    if size < 10:
+        raise UserError(f"data.synthetic_size is {size}: give at least 10, one for each class")
+    return draw(size, seed)

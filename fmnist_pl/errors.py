@@ -1,0 +1,8 @@
+"""The one error that is meant for people."""
+
+
+class UserError(Exception):
+    """Something that the user can mend: one line with what is wrong, where, and how to mend it.
+
+    The command line prints it without a traceback and exits with code 1.
+    """

@@ -1,0 +1,129 @@
+"""What all classifiers share: the step, the metrics, the optimizer."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from lightning import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+from fmnist_pl.data.facts import IMAGE_SIZE
+from fmnist_pl.models.schedules import StepSchedule
+from fmnist_pl.models.totals import EpochTotals
+
+Batch = tuple[Tensor, Tensor]
+OptimizerFactory = Callable[[Iterable], Optimizer]
+SchedulerFactory = Callable[[Optimizer], LRScheduler]
+
+
+class Classifier(LightningModule):
+    """A network from images to logits, with its training; a subclass builds ``self.network``."""
+
+    network: nn.Module
+
+    def __init__(
+        self,
+        num_classes: int = 10,
+        label_smoothing: float = 0.0,
+        class_weights: list[float] | None = None,
+        optimizer: OptimizerFactory = torch.optim.Adam,
+        lr_scheduler: SchedulerFactory | None = None,
+    ) -> None:
+        """Set up what does not depend on the architecture.
+
+        Args:
+            num_classes: How many classes the network tells apart.
+            label_smoothing: Part of each target spread evenly over all classes, in training (Szegedy et al. 2016).
+            class_weights: Weight of each class in the training loss; null for equal weights.
+            optimizer: Makes the optimizer from the parameters (the top-level key ``optimizer``).
+            lr_scheduler: Makes the schedule from the optimizer (the top-level key ``lr_scheduler``).
+        """
+        super().__init__()
+        self.save_hyperparameters(ignore=["optimizer", "lr_scheduler"], logger=False)
+        self.num_classes, self.label_smoothing = num_classes, label_smoothing
+        self.optimizer, self.lr_scheduler = optimizer, lr_scheduler
+        weights = None if class_weights is None else torch.tensor(class_weights)
+        self.register_buffer("class_weights", weights, persistent=False)
+        self.totals = nn.ModuleDict({f"{stage}_totals": EpochTotals() for stage in ("train", "val", "test")})
+        self.example_input_array = torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalised float images (B, 1, 28, 28) to logits (B, classes)."""
+        return self.network(images)
+
+    def probabilities(self, images: Tensor) -> Tensor:
+        """Normalised float images (B, 1, 28, 28) to float32 probabilities (B, classes) that sum to 1."""
+        return self(images).float().softmax(dim=1)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        loss = self._step(batch, "train")
+        if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:
+            self.log("train/loss_step", loss)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        self._step(batch, "val")
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        self._step(batch, "test")
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> tuple[Tensor, Tensor]:
+        """Labels (B,) and probabilities (B, classes) of a batch."""
+        images, labels = batch
+        return labels, self.probabilities(images)
+
+    def on_train_epoch_end(self) -> None:
+        self._log_totals("train")
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_totals("val")
+
+    def on_test_epoch_end(self) -> None:
+        self._log_totals("test")
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer over all parameters, and its schedule, per step or per epoch as its kind asks."""
+        optimizer = self.optimizer(self.parameters())
+        if optimizer.defaults.get("weight_decay"):
+            optimizer = self.optimizer(self._kernels_and_the_rest())
+        if self.lr_scheduler is None:
+            return optimizer
+        scheduler = self.lr_scheduler(optimizer)
+        config: dict[str, Any] = {"scheduler": scheduler, "interval": "epoch"}
+        if isinstance(scheduler, StepSchedule):
+            scheduler.total_steps = int(self.trainer.estimated_stepping_batches)
+            config["interval"] = "step"
+        elif isinstance(scheduler, ReduceLROnPlateau):
+            config["monitor"] = getattr(scheduler, "monitor", "val/loss")
+        return {"optimizer": optimizer, "lr_scheduler": config}
+
+    def _kernels_and_the_rest(self) -> Iterable[dict[str, Any]]:
+        """Weight decay acts on kernels alone, as Keras' kernel_regularizer: not on biases and batch norm."""
+        parameters = list(self.parameters())
+        kernels = [p for p in parameters if p.ndim > 1]
+        rest = [p for p in parameters if p.ndim <= 1]
+        return [{"params": kernels}, {"params": rest, "weight_decay": 0.0}]
+
+    def _step(self, batch: Batch, stage: str) -> Tensor:
+        images, labels = batch
+        logits = self(images).float()
+        if stage == "train":
+            loss = F.cross_entropy(logits, labels, self.class_weights, label_smoothing=self.label_smoothing)
+        else:
+            # the plain loss, so that runs with other smoothing or weights can be compared
+            loss = F.cross_entropy(logits, labels)
+        self._totals_of(stage).update(loss, logits, labels)
+        return loss
+
+    def _log_totals(self, stage: str) -> None:
+        totals = self._totals_of(stage)
+        means = {f"{stage}/{name}": value for name, value in totals.compute().items()}
+        # the values are those of all ranks already; sync_dist only tells Lightning so
+        self.log_dict(means, prog_bar=True, sync_dist=True)
+        totals.reset()
+
+    def _totals_of(self, stage: str) -> EpochTotals:
+        return cast(EpochTotals, self.totals[f"{stage}_totals"])

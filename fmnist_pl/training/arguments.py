@@ -1,0 +1,70 @@
+"""From what the user typed to what the parser reads: config names and checkpoints become configs."""
+
+import json
+from pathlib import Path
+
+from fmnist_pl.errors import UserError
+from fmnist_pl.training.checkpoints import load_config
+
+CONFIG_FOLDER = Path(__file__).parents[2] / "configs"
+COMMANDS = ("fit", "validate", "test", "predict")
+OF_THE_MODEL = ("name", "seed_everything", "model", "data", "optimizer", "lr_scheduler")
+"""Keys of a checkpoint's config that its evaluation takes over; the trainer's are of the machine that it ran on."""
+
+
+def command_of(arguments: list[str]) -> str | None:
+    """The subcommand among the arguments."""
+    return next((argument for argument in arguments if argument in COMMANDS), None)
+
+
+def resolve(arguments: list[str]) -> tuple[list[str], str | None]:
+    """Look up config names, and put the config of a checkpoint before all others.
+
+    So a checkpoint brings its own model and data, and whatever the user names beside it, in a file or a flag, wins.
+
+    Args:
+        arguments: As typed, without the program's name.
+
+    Returns:
+        The arguments for the parser, and the name of the first config (``cnn`` for ``--config cnn.yaml``).
+
+    Raises:
+        UserError: A config or a checkpoint is not there or cannot be read.
+    """
+    resolved = _split_equals(arguments)
+    names = []
+    for position, option in enumerate(resolved[:-1]):
+        if option in ("--config", "-c"):
+            path = find_config(resolved[position + 1])
+            resolved[position + 1] = str(path)
+            names.append(path.stem)
+    command = command_of(resolved)
+    if command is not None and "--ckpt_path" in resolved[:-1]:
+        config = load_config(Path(resolved[resolved.index("--ckpt_path") + 1]))
+        if command != "fit":
+            config = {key: config[key] for key in OF_THE_MODEL if key in config}
+        after_command = resolved.index(command) + 1
+        resolved[after_command:after_command] = ["--config", json.dumps(config)]
+    return resolved, names[0] if names else None
+
+
+def find_config(name: str, folder: Path = CONFIG_FOLDER) -> Path:
+    """A config by its path as given, else by its name in ``folder``, with or without ``.yaml``.
+
+    Raises:
+        UserError: There is none; the message lists those of the folder.
+    """
+    for path in (Path(name), folder / name, folder / f"{name}.yaml"):
+        if path.is_file():
+            return path
+    known = ", ".join(sorted(path.name for path in folder.glob("*.yaml")))
+    raise UserError(f"no config {name}: neither a file of that name nor one in {folder} ({known})")
+
+
+def _split_equals(arguments: list[str]) -> list[str]:
+    """``--config=x`` and ``--ckpt_path=x`` as two arguments each."""
+    split: list[str] = []
+    for argument in arguments:
+        option, equals, value = argument.partition("=")
+        split += [option, value] if equals and option in ("--config", "-c", "--ckpt_path") else [argument]
+    return split

@@ -1,0 +1,83 @@
+"""Checkpoints that survive a crash: ``best.ckpt`` by validation accuracy, ``last.ckpt`` of every epoch."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities import rank_zero_only
+
+from fmnist_pl.errors import UserError
+from fmnist_pl.files import replacing
+
+BEST = "best"
+LAST = "last"
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its target, syncs it to disk, then renames it: a kill leaves the old or the new one.
+
+    Lightning's own writes to the system's temporary folder and moves it, which is a copy where that is another disk.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        with replacing(Path(path), "wb") as file:
+            torch.save(checkpoint, file)
+
+
+class LastCheckpoint(ModelCheckpoint):
+    """Keeps ``last.ckpt``: everything that a stopped run needs to go on, after every epoch."""
+
+    def __init__(self) -> None:
+        super().__init__(filename=LAST, enable_version_counter=False)
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """Keeps ``best.ckpt``: the epoch of the highest validation accuracy, the first of equals."""
+
+    def __init__(self) -> None:
+        super().__init__(filename=BEST, monitor="val/acc", mode="max", enable_version_counter=False)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the best epoch so far along into the new run's folder, so that a resumed run can still choose it."""
+        assert self.dirpath is not None
+        old, new = Path(state_dict["best_model_path"]), Path(self.dirpath, f"{BEST}.ckpt")
+        if not old.is_file():
+            return
+        if rank_zero_only.rank == 0 and old.resolve() != new.resolve():
+            new.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(old, new)
+        score = state_dict["best_model_score"]
+        super().load_state_dict(
+            state_dict
+            | {"dirpath": self.dirpath, "best_model_path": str(new), "kth_best_model_path": str(new)}
+            | {"best_k_models": {str(new): score}, "kth_value": score, "last_model_path": ""}
+        )
+
+
+def load_config(path: Path) -> dict[str, Any]:
+    """The config that a checkpoint's run had, as nested plain data.
+
+    Raises:
+        UserError: There is no such file, it is no checkpoint, or not one of this project.
+    """
+    if not path.is_file():
+        raise UserError(f"no checkpoint {path}: give the path of a .ckpt file (runs/<name>/version_N/checkpoints/...)")
+    try:
+        checkpoint = _load(path)
+    except Exception as error:  # torch raises many kinds for a file that is none of its own
+        raise UserError(f"{path} cannot be read as a checkpoint ({type(error).__name__}): is it complete?") from error
+    if not isinstance(checkpoint, dict) or "config" not in checkpoint:
+        raise UserError(f"{path} holds no config: it was not written by this project's train.py fit")
+    return checkpoint["config"]
+
+
+def figures_of(path: str | None) -> dict[str, float] | None:
+    """The figures (``val/acc`` and the like) of the epoch that a checkpoint was written after."""
+    return _load(Path(path))["metrics"] if path else None
+
+
+def _load(path: Path) -> dict[str, Any]:
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=True)

@@ -1,0 +1,179 @@
+"""The command line: LightningCLI with this project's defaults, run folders and test after the fit."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
+
+from fmnist_pl.data.datamodule import FashionMNISTDataModule
+from fmnist_pl.models import Classifier
+from fmnist_pl.reporting.summary import summary_table
+from fmnist_pl.training import record
+from fmnist_pl.training.arguments import command_of, resolve
+from fmnist_pl.training.checkpoints import AtomicCheckpointIO, BestCheckpoint, LastCheckpoint, figures_of
+from fmnist_pl.training.guards import NanGuard
+from fmnist_pl.training.hardware import choose_device_type, choose_precision, short_precision
+from fmnist_pl.training.parser import OneLineErrorParser, add_run_arguments
+from fmnist_pl.training.predictions_file import concatenate, write_predictions
+from fmnist_pl.training.progress import EpochLines, progress_bar
+from fmnist_pl.training.run_logger import RunLogger
+from fmnist_pl.training.stopwatch import Stopwatch
+
+TRAINER_DEFAULTS = {"max_epochs": 10, "num_sanity_val_steps": 0, "default_root_dir": "runs"}
+
+
+class RunKeeper(SaveConfigCallback):
+    """Writes the resolved config to the run's folder; and config and figures into every checkpoint."""
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        checkpoint["config"] = self.plain_config()
+        checkpoint["metrics"] = {name: float(value) for name, value in trainer.callback_metrics.items()}
+
+    def plain_config(self) -> dict[str, Any]:
+        config = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
+        config.pop("ckpt_path", None)
+        return config
+
+
+class FashionCLI(LightningCLI):
+    """Runs one command; ``metrics`` then holds what it came to, as in metrics.json."""
+
+    def __init__(self, args: list[str]) -> None:
+        self.metrics: dict[str, Any] = {}
+        self._stopwatch = Stopwatch()
+        args, config_name = resolve(args)
+        self._command = command_of(args)
+        self._default_name = config_name or "unnamed"
+        super().__init__(
+            Classifier,
+            FashionMNISTDataModule,
+            subclass_mode_model=True,
+            auto_configure_optimizers=False,
+            save_config_callback=RunKeeper,
+            seed_everything_default=0,
+            trainer_defaults=TRAINER_DEFAULTS,
+            parser_class=OneLineErrorParser,
+            parser_kwargs={"description": "Train, validate, test and use Fashion-MNIST classifiers."},
+            args=args,
+        )
+
+    def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
+        # a parser with all its options takes a quarter of a second: only the one that is asked for gets them
+        if subcommand == self._command:
+            return super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
+        return self.init_parser(**kwargs)
+
+    def _parse_ckpt_path(self) -> None:
+        """Nothing: `arguments.resolve` has put the checkpoint's config below what the user says, not above it."""
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        # LightningCLI's own warns where a program is called with arguments of its own, as pytest is
+        self.config = parser.parse_args(args)
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        add_run_arguments(parser, self._default_name)
+        if self._command == "fit":
+            parser.add_argument(
+                "--test_after_fit", type=bool, default=True, help="Test the best checkpoint once when training is over."
+            )
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        config = self._get(self.config_init, "trainer")
+        device_type = choose_device_type(str(config.accelerator))
+        kwargs["precision"] = config.precision or choose_precision(device_type)
+        kwargs["logger"] = self._loggers(config.logger, config.default_root_dir)
+        kwargs["callbacks"] = [*(config.callbacks or []), *self._callbacks(bool(config.enable_checkpointing is not False))]
+        kwargs["plugins"] = [*(config.plugins or []), AtomicCheckpointIO()]
+        if config.enable_progress_bar is None:
+            kwargs["enable_progress_bar"] = sys.stdout.isatty()
+        return super().instantiate_trainer(**kwargs)
+
+    def _loggers(self, configured: Any, root: str) -> list[Any]:
+        run_logger = RunLogger(root, self._get(self.config_init, "name"), events=configured is not False)
+        if configured in (None, True, False):
+            return [run_logger]
+        return [run_logger, *(configured if isinstance(configured, list) else [configured])]
+
+    def _callbacks(self, checkpointing: bool) -> list[Callback]:
+        callbacks: list[Callback] = [NanGuard(), self._stopwatch, EpochLines(self._stopwatch), *progress_bar()]
+        if self._command == "fit":
+            callbacks.append(LearningRateMonitor(logging_interval="step"))
+            if checkpointing:
+                # in this order: the last checkpoint then knows of the best
+                callbacks += [BestCheckpoint()] if self.datamodule.has_validation else []
+                callbacks.append(LastCheckpoint())
+        return callbacks
+
+    def _begin(self) -> None:
+        """Check the images before a folder is made or a process started, and say what will happen on what."""
+        self.datamodule.prepare_data()
+        device = self.trainer.strategy.root_device
+        if self.trainer.is_global_zero:
+            print(
+                f"{self._command} {self._get(self.config, 'name')}: {self.datamodule.loaded_source} images, "
+                f"{self.trainer.world_size} x {device.type}, {short_precision(str(self.trainer.precision))}, channels_last, "
+                f"seed {self.datamodule.seed}",
+                flush=True,
+            )
+
+    before_fit = before_validate = before_test = before_predict = _begin
+
+    def after_fit(self) -> None:
+        self.metrics = self._describe() | record.describe_training(self.trainer, self._stopwatch)
+        checkpoint = self._checkpoint_to_judge()
+        if self.datamodule.has_validation:
+            self.metrics["val"] = record.stage_metrics(figures_of(checkpoint) or self.trainer.callback_metrics, "val")
+        if self._get(self.config, "test_after_fit"):
+            self.trainer.test(self.model, self.datamodule, ckpt_path=checkpoint, verbose=False, weights_only=True)
+            self.metrics["test"] = record.stage_metrics(self.trainer.callback_metrics, "test")
+        self._finish()
+
+    def after_validate(self) -> None:
+        self._finish_evaluation("val")
+
+    def after_test(self) -> None:
+        self._finish_evaluation("test")
+
+    def predict(self, **kwargs: Any) -> None:
+        batches = self.trainer.predict(**kwargs)
+        if self.trainer.is_global_zero and batches:
+            labels, probabilities = concatenate(batches)
+            path = Path(self._run_folder(), "predictions.csv")
+            write_predictions(path, labels, probabilities)
+            print(f"{len(labels):,} predictions: {path}")
+
+    def _checkpoint_to_judge(self) -> str | None:
+        """The best checkpoint, or the last where nothing was there to choose by; ``None``: the weights as they are."""
+        for kind in (BestCheckpoint, LastCheckpoint):
+            for callback in self.trainer.checkpoint_callbacks:
+                if isinstance(callback, kind) and callback.best_model_path:
+                    return callback.best_model_path
+        return None
+
+    def _finish_evaluation(self, stage: str) -> None:
+        self.metrics = self._describe() | {stage: record.stage_metrics(self.trainer.callback_metrics, stage)}
+        self._finish()
+
+    def _describe(self) -> dict[str, Any]:
+        name, seed = self._get(self.config, "name"), self.datamodule.seed
+        return record.describe_run(self.trainer, self.model, name, str(self._command), seed)
+
+    def _finish(self) -> None:
+        folder = self._run_folder()
+        if self.trainer.is_global_zero:
+            record.write_metrics(Path(folder), self.metrics)
+            if self._command == "fit":
+                record.log_hyperparameters(self.trainer, self._plain_config(), self.metrics)
+            print(summary_table(self.metrics, folder), flush=True)
+
+    def _plain_config(self) -> dict[str, Any]:
+        return next(c for c in self.trainer.callbacks if isinstance(c, RunKeeper)).plain_config()
+
+    def _run_folder(self) -> str:
+        folder = self.trainer.log_dir
+        assert folder is not None, "the run logger comes first and has a folder"
+        return folder

@@ -1,0 +1,47 @@
+"""Stop a run that has gone wrong before it spoils what it has."""
+
+from typing import Any
+
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+
+from fmnist_pl.errors import UserError
+
+
+class NanGuard(Callback):
+    """Stops the run at a loss that is not finite, names the step, and leaves the checkpoints as they are.
+
+    Losses are looked at together, every ``log_every_n_steps`` steps and before each validation (after which a
+    checkpoint is written), so that a GPU need not wait at each step.
+    """
+
+    def __init__(self) -> None:
+        self._losses: list[Tensor] = []
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self._losses.append(outputs["loss"].detach())
+        if len(self._losses) >= trainer.log_every_n_steps or batch_idx + 1 == trainer.num_training_batches:
+            self._check(trainer)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        loss = trainer.callback_metrics.get("val/loss")
+        if loss is not None and not loss.isfinite() and not trainer.sanity_checking:
+            raise _diverged(trainer, f"the validation loss after step {trainer.global_step} is {loss.item()}")
+
+    def _check(self, trainer: Trainer) -> None:
+        finite = torch.stack(self._losses).isfinite().tolist()
+        first = trainer.global_step - len(finite) + 1
+        self._losses.clear()
+        if not all(finite):
+            raise _diverged(trainer, f"the training loss at step {first + finite.index(False)} is not finite")
+
+
+def _diverged(trainer: Trainer, what: str) -> UserError:
+    return UserError(
+        f"{what} (epoch {trainer.current_epoch}): lower --optimizer.lr, or set --trainer.gradient_clip_val 1.0; "
+        f"earlier checkpoints are in {trainer.log_dir}/checkpoints"
+    )

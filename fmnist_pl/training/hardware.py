@@ -1,0 +1,31 @@
+"""What to compute on and in which number format, unless the user says."""
+
+import torch
+
+
+def choose_device_type(accelerator: str) -> str:
+    """The kind of device that Lightning will take for ``trainer.accelerator``: ``cuda``, ``mps``, ``cpu`` or its name."""
+    if accelerator in ("auto", "gpu"):
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    return accelerator
+
+
+def choose_precision(device_type: str) -> str:
+    """``bf16-mixed`` where the device computes in bfloat16 itself, else ``32-true``."""
+    return "bf16-mixed" if _has_bfloat16(device_type) else "32-true"
+
+
+def short_precision(precision: str) -> str:
+    """Lightning's name of a precision as the field says it: ``bf16``, ``fp16``, ``float32``."""
+    return {"bf16-mixed": "bf16", "16-mixed": "fp16", "32-true": "float32", "64-true": "float64"}.get(precision, precision)
+
+
+def _has_bfloat16(device_type: str) -> bool:
+    if device_type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device_type == "cpu":
+        capabilities = torch.cpu.get_capabilities()
+        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return False

@@ -1,0 +1,44 @@
+"""The argument parser: one-line errors, and no work for commands that are not asked for."""
+
+from typing import NoReturn
+
+import torch
+from lightning.pytorch.cli import LightningArgumentParser
+
+from fmnist_pl.errors import UserError
+from fmnist_pl.models.base import OptimizerFactory, SchedulerFactory
+
+
+class OneLineErrorParser(LightningArgumentParser):
+    """Raises a UserError where LightningCLI prints sixty lines of usage."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        if isinstance(ex, UserError):
+            raise ex
+        raise UserError(f"{' '.join(message.split())} (--help explains every option)") from ex
+
+
+def add_run_arguments(parser: LightningArgumentParser, name: str) -> None:
+    """Add what belongs to a run as a whole.
+
+    Args:
+        parser: Of one subcommand.
+        name: Default name of the run.
+    """
+    parser.add_argument("--name", type=str, default=name, help="Name of the run's folder, runs/NAME/version_N.")
+    parser.add_argument(
+        "--optimizer",
+        type=OptimizerFactory,
+        default={"class_path": "torch.optim.Adam", "init_args": {"lr": 0.001}},
+        help="Optimizer class of torch.optim and its arguments (--optimizer SGD --optimizer.lr 0.1).",
+    )
+    parser.add_argument(
+        "--lr_scheduler",
+        type=SchedulerFactory | None,
+        default=None,
+        help="Learning-rate schedule: OneCycle (per step) or a class of torch.optim.lr_scheduler; null for a constant rate.",
+    )
+    parser.link_arguments("optimizer", "model.init_args.optimizer")
+    parser.link_arguments("lr_scheduler", "model.init_args.lr_scheduler")
+    parser.link_arguments("seed_everything", "data.seed")
+    parser.set_defaults({"weights_only": True} if "weights_only" in parser.get_defaults() else {})

@@ -1,0 +1,70 @@
+"""``metrics.json``: what a run came to, for people and programs."""
+
+import json
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning import LightningModule, Trainer
+
+from fmnist_pl import __version__
+from fmnist_pl.files import replacing
+from fmnist_pl.training.hardware import short_precision
+from fmnist_pl.training.stopwatch import Stopwatch
+
+FILE_NAME = "metrics.json"
+
+
+def describe_run(trainer: Trainer, model: LightningModule, config: str, command: str, seed: int) -> dict[str, Any]:
+    """What was run, on what."""
+    device = trainer.strategy.root_device
+    return {
+        "config": config,
+        "command": command,
+        "data_source": trainer.datamodule.loaded_source,  # type: ignore[attr-defined]
+        "seed": seed,
+        "params": sum(parameter.numel() for parameter in model.parameters()),
+        "device": device.type,
+        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine(),
+        "devices": trainer.world_size,
+        "precision": short_precision(str(trainer.precision)),
+        "versions": {
+            "fmnist_pl": __version__,
+            "lightning": lightning.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+        },
+    }
+
+
+def describe_training(trainer: Trainer, stopwatch: Stopwatch) -> dict[str, Any]:
+    """How long the training took."""
+    return {
+        "epochs": trainer.current_epoch,
+        "train_seconds": round(stopwatch.seconds, 3),
+        "images_per_second": round(stopwatch.images_per_second, 1),
+    }
+
+
+def stage_metrics(figures: Mapping[str, Any], stage: str) -> dict[str, float]:
+    """``{"acc": .., "loss": ..}`` of a stage, from figures named ``stage/name``."""
+    return {name: float(figures[f"{stage}/{name}"]) for name in ("acc", "loss")}
+
+
+def log_hyperparameters(trainer: Trainer, config: dict[str, Any], metrics: dict[str, Any]) -> None:
+    """Fill TensorBoard's HParams tab: what was chosen, and what came of it."""
+    chosen = {key: config[key] for key in ("seed_everything", "model", "data", "optimizer", "lr_scheduler")}
+    chosen["max_epochs"] = config["trainer"]["max_epochs"]
+    figures = {f"final/{stage}_{name}": v for stage in ("val", "test") for name, v in metrics.get(stage, {}).items()}
+    if trainer.logger is not None and figures:
+        trainer.logger.log_hyperparams(chosen, figures)  # type: ignore[call-arg]
+
+
+def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
+    """Write ``metrics.json`` into the run's folder."""
+    with replacing(folder / FILE_NAME) as file:
+        json.dump(metrics, file, indent=2)
+        file.write("\n")

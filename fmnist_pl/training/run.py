@@ -1,0 +1,60 @@
+"""The one way into training: the command line, the search, the tests and the benchmarks all come through here."""
+
+import logging
+import sys
+import warnings
+from typing import Any
+
+from jsonargparse import ArgumentError
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+from fmnist_pl.errors import UserError
+from fmnist_pl.training.cli import FashionCLI
+
+QUIET_LOGGERS = ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed")
+EXPECTED_WARNINGS = (
+    "Precision bf16-mixed is not supported by the model summary",  # its megabytes are of no use here
+    "`torch.jit.trace",  # TensorBoard's graph is made with it
+    "`isinstance\\(treespec, LeafSpec\\)` is deprecated",  # within Lightning
+    "The number of training batches .* is smaller than the logging interval",  # epochs are logged all the same
+)
+
+
+def train(args: list[str]) -> dict[str, Any]:
+    """Run one command of train.py.
+
+    Args:
+        args: As on the command line: ``["fit", "--config", "cnn.yaml", "--trainer.max_epochs", "3"]``.
+
+    Returns:
+        What the run came to: the content of its metrics.json.
+
+    Raises:
+        UserError: The arguments, the images or a checkpoint are not as they must be, or the training diverged.
+    """
+    _silence_the_expected()
+    try:
+        return FashionCLI(args).metrics
+    except (ArgumentError, MisconfigurationException) as error:
+        raise UserError(" ".join(str(error).split())) from error
+
+
+def main(args: list[str] | None = None) -> int:
+    """The command line of train.py.
+
+    Returns:
+        The exit code: 0, or 1 after an error that was told in one line.
+    """
+    try:
+        train(sys.argv[1:] if args is None else args)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _silence_the_expected() -> None:
+    for name in QUIET_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in EXPECTED_WARNINGS:
+        warnings.filterwarnings("ignore", message=message)

@@ -1,0 +1,62 @@
+"""How long training took, and how many images a second it went through."""
+
+import time
+from typing import Any
+
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+
+
+class Stopwatch(Callback):
+    """Times the training, over all parts of a run that was stopped and resumed.
+
+    ``seconds`` is the whole of ``fit`` (training, validation, checkpoints). ``images_per_second`` counts the training
+    steps alone.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.step_seconds = 0.0
+        self.images = 0
+        self.epoch_images_per_second = 0.0
+        self._fit_start = self._epoch_start = 0.0
+        self._validation = 0.0
+
+    @property
+    def images_per_second(self) -> float:
+        return self.images / self.step_seconds if self.step_seconds else 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._fit_start = time.perf_counter()
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._epoch_start, self._validation = time.perf_counter(), 0.0
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._validation_start = time.perf_counter()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._validation += time.perf_counter() - self._validation_start
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        now = time.perf_counter()
+        seconds = now - self._epoch_start - self._validation
+        images = _images_per_epoch(trainer)
+        self.epoch_images_per_second = images / seconds
+        self.step_seconds += seconds
+        self.images += images
+        pl_module.log("train/images_per_second", self.epoch_images_per_second, rank_zero_only=True)
+        self.seconds += now - self._fit_start
+        self._fit_start = now
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"seconds": self.seconds, "step_seconds": self.step_seconds, "images": self.images}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.seconds, self.step_seconds = state_dict["seconds"], state_dict["step_seconds"]
+        self.images = state_dict["images"]
+
+
+def _images_per_epoch(trainer: Trainer) -> int:
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    return min(len(data.train_data), int(trainer.num_training_batches) * data.batch_size)
