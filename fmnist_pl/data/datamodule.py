@@ -90,8 +90,8 @@ class FashionMNISTDataModule(LightningDataModule):
         augment = self.augment if self.augment != Augment() else None
         return self._loader(self.train_data, self.batch_size, shuffle=True, seed=self.seed, augment=augment)
 
-    def val_dataloader(self) -> BatchLoader | list[Any]:
-        return self._loader(self.val_data, self.eval_batch_size) if len(self.val_data) else []
+    def val_dataloader(self) -> BatchLoader:
+        return self._loader(self.val_data, self.eval_batch_size)
 
     def test_dataloader(self) -> BatchLoader:
         return self._loader(self.test_data, self.eval_batch_size)

@@ -1,5 +1,6 @@
 """Convolutional networks: blocks of convolutions, dense layers, logits."""
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import torch
@@ -8,13 +9,17 @@ from torch import nn
 from fmnist_pl.data.facts import IMAGE_SIZE
 from fmnist_pl.errors import UserError
 from fmnist_pl.models.base import Classifier
-from fmnist_pl.models.layers import ACTIVATIONS, Activation, Initializer, dense_layers, initialize
+from fmnist_pl.models.layers import ACTIVATIONS, Activation, FlattenRows, Initializer, dense_layers, initialize
 
 POOLS = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d}
 
 
 class CNNClassifier(Classifier):
-    """A network of convolutional blocks; each block may end in a 2x2 pooling and dropout."""
+    """A network of convolutional blocks; each block may end in a 2x2 pooling and dropout.
+
+    The pooling stands before the last activation of its block: with a maximum and an activation that never falls this
+    is the same function as the usual order, at a quarter of the work.
+    """
 
     def __init__(
         self,
@@ -48,21 +53,21 @@ class CNNClassifier(Classifier):
             kwargs: What all classifiers share.
         """
         super().__init__(**kwargs)
-        kernels = _kernel_sizes(kernel_size, [len(block) for block in blocks])
+        sides = _kernel_sizes(kernel_size, sum(len(block) for block in blocks))
         layers: list[nn.Module] = []
         channels = 1
-        for filters, sides in zip(blocks, kernels, strict=True):
-            for out_channels, side in zip(filters, sides, strict=True):
-                layers.append(nn.Conv2d(channels, out_channels, side, padding=padding, bias=conv_bias))
+        for filters in blocks:
+            for out_channels in filters:
+                layers.append(nn.Conv2d(channels, out_channels, next(sides), padding=padding, bias=conv_bias))
                 if batch_norm:
                     layers.append(nn.BatchNorm2d(out_channels))
                 layers.append(ACTIVATIONS[activation]())
                 channels = out_channels
             if pooling != "none":
-                layers.append(POOLS[pooling](2))
+                layers.insert(-1, POOLS[pooling](2))
             if conv_dropout:
                 layers.append(nn.Dropout2d(conv_dropout))
-        layers.append(nn.Flatten())
+        layers.append(FlattenRows())
         features = _count_features(layers)
         layers += dense_layers(features, hidden_sizes, self.num_classes, activation, dropout, batch_norm)
         # channels_last: on a CPU five times as fast as torch's default, on a GPU what its tensor cores want
@@ -70,14 +75,12 @@ class CNNClassifier(Classifier):
         initialize(self.network, kernel_initializer)
 
 
-def _kernel_sizes(kernel_size: int | list[int], block_lengths: list[int]) -> list[list[int]]:
-    """One side for each convolution, block by block."""
-    total = sum(block_lengths)
-    sides = [kernel_size] * total if isinstance(kernel_size, int) else list(kernel_size)
-    if len(sides) != total:
-        raise UserError(f"model.kernel_size names {len(sides)} kernels, but model.blocks holds {total} convolutions")
-    remaining = iter(sides)
-    return [[next(remaining) for _ in range(length)] for length in block_lengths]
+def _kernel_sizes(kernel_size: int | list[int], convolutions: int) -> Iterator[int]:
+    """One side for each convolution, in order."""
+    sides = [kernel_size] * convolutions if isinstance(kernel_size, int) else kernel_size
+    if len(sides) != convolutions:
+        raise UserError(f"model.kernel_size names {len(sides)} kernels, but model.blocks holds {convolutions} convolutions")
+    return iter(sides)
 
 
 def _count_features(layers: list[nn.Module]) -> int:

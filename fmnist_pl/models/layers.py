@@ -57,6 +57,13 @@ INITIALIZERS: dict[Initializer, Callable[[Tensor], object]] = {
 }
 
 
+class FlattenRows(nn.Module):
+    """(B, C, H, W) to (B, H * W * C): in Keras' order, which is a view, not a copy, of channels_last memory."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features.permute(0, 2, 3, 1).flatten(1)
+
+
 def initialize(network: nn.Module, initializer: Initializer) -> None:
     """Set the kernels of all dense and convolutional layers by ``initializer`` and their biases to zero, as Keras does."""
     for module in network.modules():

@@ -88,6 +88,8 @@ class FashionCLI(LightningCLI):
         kwargs["logger"] = self._loggers(config.logger, config.default_root_dir)
         kwargs["callbacks"] = [*(config.callbacks or []), *self._callbacks(bool(config.enable_checkpointing is not False))]
         kwargs["plugins"] = [*(config.plugins or []), AtomicCheckpointIO()]
+        if not self.datamodule.has_validation:
+            kwargs["limit_val_batches"] = 0
         if config.enable_progress_bar is None:
             kwargs["enable_progress_bar"] = sys.stdout.isatty()
         return super().instantiate_trainer(**kwargs)

@@ -1,6 +1,11 @@
 """What to compute on and in which number format, unless the user says."""
 
+import ctypes
+
 import torch
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Parameters of glibc's ``mallopt`` (malloc.h)."""
 
 
 def choose_device_type(accelerator: str) -> str:
@@ -20,6 +25,19 @@ def choose_precision(device_type: str) -> str:
 def short_precision(precision: str) -> str:
     """Lightning's name of a precision as the field says it: ``bf16``, ``fp16``, ``float32``."""
     return {"bf16-mixed": "bf16", "16-mixed": "fp16", "32-true": "float32", "64-true": "float64"}.get(precision, precision)
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep the memory that tensors free, instead of giving it back and faulting it in anew each step.
+
+    On a CPU a tenth of the CNN's training time (benchmarks/freed_memory.py). Nothing happens where malloc is not glibc's.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return
+    mallopt(M_MMAP_THRESHOLD, 32 * 2**20)
+    mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def _has_bfloat16(device_type: str) -> bool:

@@ -10,12 +10,14 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from fmnist_pl.errors import UserError
 from fmnist_pl.training.cli import FashionCLI
+from fmnist_pl.training.hardware import keep_freed_memory
 
 QUIET_LOGGERS = ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed")
 EXPECTED_WARNINGS = (
     "Precision bf16-mixed is not supported by the model summary",  # its megabytes are of no use here
     "`torch.jit.trace",  # TensorBoard's graph is made with it
     "`isinstance\\(treespec, LeafSpec\\)` is deprecated",  # within Lightning
+    "Be aware that when using `ckpt_path`, callbacks used to create",  # an evaluation needs no checkpoints
     "The number of training batches .* is smaller than the logging interval",  # epochs are logged all the same
 )
 
@@ -33,6 +35,7 @@ def train(args: list[str]) -> dict[str, Any]:
         UserError: The arguments, the images or a checkpoint are not as they must be, or the training diverged.
     """
     _silence_the_expected()
+    keep_freed_memory()
     try:
         return FashionCLI(args).metrics
     except (ArgumentError, MisconfigurationException) as error:
