@@ -38,9 +38,8 @@ class Augment:
 
     def check(self) -> None:
         """Raise a UserError where a value is out of its range."""
-        limits = {
-            "horizontal_flip": 1.0, "shift": 1.0, "rotation": 180.0, "shear": 80.0, "zoom": 0.9, "erasing": 1.0, "crop_padding": 28,
-        }  # fmt: skip
+        limits = {"horizontal_flip": 1.0, "shift": 1.0, "rotation": 180.0, "shear": 80.0}
+        limits |= {"zoom": 0.9, "erasing": 1.0, "crop_padding": 28}
         for name, highest in limits.items():
             if not 0 <= getattr(self, name) <= highest:
                 raise UserError(f"data.augment.{name} is {getattr(self, name)}: give 0 (off) to {highest:g}")

@@ -12,6 +12,7 @@ from fmnist_pl.data.files import LabelledImages, TrainAndTest
 from fmnist_pl.data.loader import BatchLoader
 from fmnist_pl.data.source import load
 from fmnist_pl.data.split import split
+from fmnist_pl.errors import UserError
 
 
 class FashionMNISTDataModule(LightningDataModule):
@@ -40,7 +41,7 @@ class FashionMNISTDataModule(LightningDataModule):
         """Choose the images and how they are split and batched.
 
         Args:
-            source: The real images, drawn ones (synthetic), or auto: the real ones where they can be had, else drawn ones.
+            source: The real images, drawn ones (synthetic), or auto: the real where they can be had, else drawn.
             root: Folder of the four IDX files, gzipped or not; by default FMNIST_DATA, then ./data, then a download.
             verify: Whether the files must be the official ones (SHA-256); false for your own images in the same layout.
             synthetic_size: How many training images to draw when they are synthetic; a sixth as many for the test.
@@ -56,6 +57,9 @@ class FashionMNISTDataModule(LightningDataModule):
         """
         super().__init__()
         augment.check()
+        for name, size in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
+            if size < 1:
+                raise UserError(f"data.{name} is {size}: give at least 1")
         self.source, self.root, self.verify, self.synthetic_size = source, root, verify, synthetic_size
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.val_fraction, self.num_folds, self.fold, self.train_limit = val_fraction, num_folds, fold, train_limit
@@ -105,9 +109,7 @@ class FashionMNISTDataModule(LightningDataModule):
 
     def _load(self, may_download: bool) -> TrainAndTest:
         if self._loaded is None:
-            self._loaded = load(
-                self.source, self.root, self.verify, self.synthetic_size, self.split_seed, may_download
-            )
+            self._loaded = load(self.source, self.root, self.verify, self.synthetic_size, self.split_seed, may_download)
         return self._loaded
 
     def _split(self, data: TrainAndTest) -> tuple[Tensor, Tensor]:

@@ -62,8 +62,6 @@ class BatchLoader:
         Raises:
             UserError: There are fewer images in a batch than ranks.
         """
-        if not 1 <= batch_size:
-            raise UserError(f"the batch size is {batch_size}: give at least 1 (data.batch_size, data.eval_batch_size)")
         self.data, self.batch_size, self.shuffle = data, batch_size, shuffle
         self.seed, self.augment, self.device = seed, augment, torch.device(device)
         self.rank, self.world_size = rank, world_size
@@ -88,7 +86,7 @@ class BatchLoader:
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of the next pass; called by Lightning before each epoch."""
         if epoch != self.epoch:
-            self.epoch, self._resume_at = epoch, 0
+            self.epoch, self._next_batch, self._resume_at = epoch, 0, 0
 
     def state_dict(self) -> dict[str, int]:
         """Where the current pass stands."""

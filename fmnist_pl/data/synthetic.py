@@ -55,8 +55,15 @@ class _Sketch:
         """One draw per image: (N, 1, 1)."""
         return low + (high - low) * torch.rand(self.count, 1, 1, generator=self.generator)
 
-    def trapezium(self, top: Tensor | float, bottom: Tensor | float, w_top: Tensor, w_bottom: Tensor,
-                  middle: Tensor | float = 0.0, lean: Tensor | float = 0.0) -> Tensor:
+    def trapezium(
+        self,
+        top: Tensor | float,
+        bottom: Tensor | float,
+        w_top: Tensor,
+        w_bottom: Tensor,
+        middle: Tensor | float = 0.0,
+        lean: Tensor | float = 0.0,
+    ) -> Tensor:
         """From ``top`` to ``bottom``, of these half widths, around the line ``middle + lean * (y - top)``."""
         along = ((self.y - top) / (bottom - top)).clamp(0, 1)
         half_width = w_top + (w_bottom - w_top) * along
@@ -74,7 +81,9 @@ class _Sketch:
         """Give the shape its cloth: uint8 (N, 1, H, W)."""
         shape = garment(self)
         brightness = self.between(0.35, 1.0)
-        stripes = 1 - self.between(0.0, 0.5) * (self.between(4, 22) * (self.y + self.x * self.between(-1, 1))).sin() ** 2
+        stripes = (
+            1 - self.between(0.0, 0.5) * (self.between(4, 22) * (self.y + self.x * self.between(-1, 1))).sin() ** 2
+        )
         grain = 1 - 0.18 * torch.rand(shape.shape, generator=self.generator)
         return (shape * brightness * stripes * grain * 255).round().clamp(0, 255).to(torch.uint8).unsqueeze(1)
 
@@ -88,8 +97,14 @@ def _upper_body(s: _Sketch, sleeve: Tensor, hem: Tensor, open_front: bool = Fals
     body = s.trapezium(-0.75, hem, shoulder, waist)
     lean = s.between(0.25, 0.5)
     sleeves = s.both_sides(
-        lambda side: s.trapezium(-0.74, -0.74 + sleeve, s.between(0.15, 0.17), s.between(0.10, 0.13),
-                                 middle=side * shoulder, lean=side * lean)
+        lambda side: s.trapezium(
+            -0.74,
+            -0.74 + sleeve,
+            s.between(0.15, 0.17),
+            s.between(0.10, 0.13),
+            middle=side * shoulder,
+            lean=side * lean,
+        )
     )
     shape = torch.maximum(body, sleeves)
     neck = s.ellipse(0.0, -0.76, s.between(0.12, 0.2), s.between(0.08, 0.2))
@@ -97,7 +112,9 @@ def _upper_body(s: _Sketch, sleeve: Tensor, hem: Tensor, open_front: bool = Fals
     if open_front:
         shape = shape * (1 - 0.75 * s.trapezium(-0.7, hem + 0.1, s.between(0.03, 0.06), s.between(0.03, 0.07)))
     if collar:
-        buttons = (s.y * s.between(14, 20)).sin() ** 2 * s.trapezium(-0.5, hem, s.between(0.03, 0.05), s.between(0.03, 0.05))
+        buttons = (s.y * s.between(14, 20)).sin() ** 2 * s.trapezium(
+            -0.5, hem, s.between(0.03, 0.05), s.between(0.03, 0.05)
+        )
         wings = s.both_sides(lambda side: s.ellipse(side * 0.14, -0.7, s.between(0.1, 0.14), s.between(0.06, 0.08)))
         shape = torch.maximum(shape * (1 - 0.8 * buttons), wings)
     return shape
@@ -133,7 +150,9 @@ def _coat(s: _Sketch) -> Tensor:
 def _sandal(s: _Sketch) -> Tensor:
     sole = s.trapezium(s.between(0.36, 0.44), s.between(0.52, 0.6), s.between(0.8, 0.9), s.between(0.8, 0.9))
     heel = s.trapezium(0.45, s.between(0.6, 0.85), s.between(0.08, 0.14), s.between(0.05, 0.1), middle=0.7)
-    front = s.trapezium(-0.1, 0.42, s.between(0.05, 0.09), s.between(0.06, 0.1), middle=-0.15, lean=-s.between(0.4, 0.8))
+    front = s.trapezium(
+        -0.1, 0.42, s.between(0.05, 0.09), s.between(0.06, 0.1), middle=-0.15, lean=-s.between(0.4, 0.8)
+    )
     back = s.trapezium(-0.3, 0.42, s.between(0.05, 0.09), s.between(0.06, 0.1), middle=0.45, lean=s.between(0.2, 0.45))
     strap = s.trapezium(-0.32, s.between(-0.2, -0.1), s.between(0.3, 0.45), s.between(0.3, 0.45), middle=0.2)
     return torch.stack([sole, heel, front, back, strap]).amax(0)
@@ -154,7 +173,9 @@ def _bag(s: _Sketch) -> Tensor:
     top, width = s.between(-0.35, -0.05), s.between(0.6, 0.85)
     body = s.trapezium(top, s.between(0.55, 0.8), width * s.between(0.8, 1.0), width)
     radius, thickness = s.between(0.3, 0.48), s.between(0.07, 0.14)
-    handle = s.ellipse(0.0, top, radius, radius * 1.2) * (1 - s.ellipse(0.0, top, radius - thickness, radius * 1.2 - thickness))
+    handle = s.ellipse(0.0, top, radius, radius * 1.2) * (
+        1 - s.ellipse(0.0, top, radius - thickness, radius * 1.2 - thickness)
+    )
     return torch.maximum(body, handle)
 
 

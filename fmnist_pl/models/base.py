@@ -8,15 +8,17 @@ import torch.nn.functional as F
 from lightning import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torch.optim.lr_scheduler import LRScheduler
 
 from fmnist_pl.data.facts import IMAGE_SIZE
-from fmnist_pl.models.schedules import StepSchedule
+from fmnist_pl.errors import UserError
+from fmnist_pl.models.schedules import Plateau, StepSchedule
 from fmnist_pl.models.totals import EpochTotals
 
 Batch = tuple[Tensor, Tensor]
 OptimizerFactory = Callable[[Iterable], Optimizer]
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
+NEVER = 2**31
 
 
 class Classifier(LightningModule):
@@ -45,6 +47,10 @@ class Classifier(LightningModule):
         self.save_hyperparameters(ignore=["optimizer", "lr_scheduler"], logger=False)
         self.num_classes, self.label_smoothing = num_classes, label_smoothing
         self.optimizer, self.lr_scheduler = optimizer, lr_scheduler
+        if class_weights is not None and len(class_weights) != num_classes:
+            raise UserError(
+                f"model.class_weights holds {len(class_weights)} weights: give one for each of {num_classes} classes"
+            )
         weights = None if class_weights is None else torch.tensor(class_weights)
         self.register_buffer("class_weights", weights, persistent=False)
         self.totals = nn.ModuleDict({f"{stage}_totals": EpochTotals() for stage in ("train", "val", "test")})
@@ -57,6 +63,12 @@ class Classifier(LightningModule):
     def probabilities(self, images: Tensor) -> Tensor:
         """Normalised float images (B, 1, 28, 28) to float32 probabilities (B, classes) that sum to 1."""
         return self(images).float().softmax(dim=1)
+
+    def on_train_start(self) -> None:
+        # not when the schedule is made: to count the steps then would make Lightning forget where a loader stood
+        schedule = self.lr_schedulers()
+        if isinstance(schedule, StepSchedule):
+            schedule.total_steps = int(self.trainer.estimated_stepping_batches)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         loss = self._step(batch, "train")
@@ -77,6 +89,9 @@ class Classifier(LightningModule):
 
     def on_train_epoch_end(self) -> None:
         self._log_totals("train")
+        schedule = self.lr_schedulers()
+        if isinstance(schedule, Plateau):
+            schedule.step(self.trainer.callback_metrics[schedule.monitor])
 
     def on_validation_epoch_end(self) -> None:
         self._log_totals("val")
@@ -94,10 +109,10 @@ class Classifier(LightningModule):
         scheduler = self.lr_scheduler(optimizer)
         config: dict[str, Any] = {"scheduler": scheduler, "interval": "epoch"}
         if isinstance(scheduler, StepSchedule):
-            scheduler.total_steps = int(self.trainer.estimated_stepping_batches)
             config["interval"] = "step"
-        elif isinstance(scheduler, ReduceLROnPlateau):
-            config["monitor"] = getattr(scheduler, "monitor", "val/loss")
+        elif isinstance(scheduler, Plateau):
+            # Lightning would step it after the epoch's checkpoint: a resumed run would miss that step
+            config |= {"monitor": scheduler.monitor, "frequency": NEVER}
         return {"optimizer": optimizer, "lr_scheduler": config}
 
     def _kernels_and_the_rest(self) -> Iterable[dict[str, Any]]:

@@ -65,8 +65,7 @@ class CNNClassifier(Classifier):
                 channels = out_channels
             if pooling != "none":
                 layers.insert(-1, POOLS[pooling](2))
-            if conv_dropout:
-                layers.append(nn.Dropout2d(conv_dropout))
+            layers.append(nn.Dropout2d(conv_dropout))
         layers.append(FlattenRows())
         features = _count_features(layers)
         layers += dense_layers(features, hidden_sizes, self.num_classes, activation, dropout, batch_norm)
@@ -79,7 +78,9 @@ def _kernel_sizes(kernel_size: int | list[int], convolutions: int) -> Iterator[i
     """One side for each convolution, in order."""
     sides = [kernel_size] * convolutions if isinstance(kernel_size, int) else kernel_size
     if len(sides) != convolutions:
-        raise UserError(f"model.kernel_size names {len(sides)} kernels, but model.blocks holds {convolutions} convolutions")
+        raise UserError(
+            f"model.kernel_size names {len(sides)} kernels, but model.blocks holds {convolutions} convolutions"
+        )
     return iter(sides)
 
 

@@ -7,7 +7,8 @@ from typing import Literal
 from torch import Tensor, nn
 
 Activation = Literal[
-    "relu", "gelu", "elu", "selu", "silu", "leaky_relu", "tanh", "sigmoid", "hard_sigmoid", "softplus", "softsign", "linear"
+    "relu", "gelu", "elu", "selu", "silu", "leaky_relu",
+    "tanh", "sigmoid", "hard_sigmoid", "softplus", "softsign", "linear",
 ]  # fmt: skip
 
 ACTIVATIONS: dict[Activation, Callable[[], nn.Module]] = {
@@ -26,7 +27,8 @@ ACTIVATIONS: dict[Activation, Callable[[], nn.Module]] = {
 }
 
 Initializer = Literal[
-    "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal", "orthogonal", "uniform", "normal", "zeros"
+    "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal",
+    "orthogonal", "uniform", "normal", "zeros",
 ]  # fmt: skip
 
 
@@ -65,7 +67,7 @@ class FlattenRows(nn.Module):
 
 
 def initialize(network: nn.Module, initializer: Initializer) -> None:
-    """Set the kernels of all dense and convolutional layers by ``initializer`` and their biases to zero, as Keras does."""
+    """Set all dense and convolutional kernels by ``initializer``, and their biases to zero, as Keras does."""
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
             INITIALIZERS[initializer](module.weight)
@@ -83,7 +85,6 @@ def dense_layers(
         if batch_norm:
             layers.append(nn.BatchNorm1d(size))
         layers.append(ACTIVATIONS[activation]())
-        if dropout:
-            layers.append(nn.Dropout(dropout))
+        layers.append(nn.Dropout(dropout))  # there even at 0, so that checkpoints fit whatever the dropout
         in_features = size
     return [*layers, nn.Linear(in_features, out_features)]

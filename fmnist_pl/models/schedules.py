@@ -1,7 +1,9 @@
-"""Learning-rate schedules over the whole run, step by step. Those per epoch come from torch.optim.lr_scheduler."""
+"""Learning-rate schedules that torch.optim.lr_scheduler lacks, or has in a form that a config cannot name."""
+
+from typing import Literal
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 
 class StepSchedule(LRScheduler):
@@ -46,3 +48,31 @@ class OneCycle(StepSchedule):
         if progress < self.warmup:
             return self.start + (1 - self.start) * progress / self.warmup
         return 1 - (1 - self.final) * (progress - self.warmup) / max(1 - self.warmup, 1e-9)
+
+
+class Plateau(ReduceLROnPlateau):
+    """Lower the rate when a figure has stopped getting better (torch's ReduceLROnPlateau)."""
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        monitor: str = "val/loss",
+        mode: Literal["min", "max"] = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        min_lr: float = 0.0,
+    ) -> None:
+        """Choose what to watch.
+
+        Args:
+            optimizer: Whose rate is lowered.
+            monitor: The figure, once an epoch: val/loss, val/acc, train/loss, train/acc.
+            mode: Whether lower (min) or higher (max) is better.
+            factor: The rate is multiplied by this.
+            patience: Epochs without a better figure that are let pass.
+            threshold: How much better counts as better, as a part.
+            min_lr: The rate is not lowered below this.
+        """
+        self.monitor = monitor
+        super().__init__(optimizer, mode, factor, patience, threshold, min_lr=min_lr)

@@ -9,7 +9,7 @@ class EpochTotals(Metric):
     """Sums loss and hits over the images of an epoch, on the device, without waiting for it.
 
     Two ready metrics (a mean and an accuracy) would cost several times as much per step, which a small dense network
-    on a CPU feels: see benchmarks/step_overhead.py.
+    on a CPU feels.
     """
 
     full_state_update = False

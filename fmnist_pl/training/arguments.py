@@ -9,7 +9,9 @@ from fmnist_pl.training.checkpoints import load_config
 CONFIG_FOLDER = Path(__file__).parents[2] / "configs"
 COMMANDS = ("fit", "validate", "test", "predict")
 OF_THE_MODEL = ("name", "seed_everything", "model", "data", "optimizer", "lr_scheduler")
-"""Keys of a checkpoint's config that its evaluation takes over; the trainer's are of the machine that it ran on."""
+"""Keys of a checkpoint's config that its evaluation takes over; the rest is of the machine that it was trained on."""
+
+SAY_THE_MODEL = ("--config", "-c", "--ckpt_path", "--model", "--help", "-h", "--print_config")
 
 
 def command_of(arguments: list[str]) -> str | None:
@@ -39,10 +41,15 @@ def resolve(arguments: list[str]) -> tuple[list[str], str | None]:
             resolved[position + 1] = str(path)
             names.append(path.stem)
     command = command_of(resolved)
+    if command is not None and not any(argument.startswith(SAY_THE_MODEL) for argument in resolved):
+        raise UserError(
+            f"{command} of which model? Add --config NAME.yaml ({_known(CONFIG_FOLDER)}) or --ckpt_path FILE"
+        )
     if command is not None and "--ckpt_path" in resolved[:-1]:
         config = load_config(Path(resolved[resolved.index("--ckpt_path") + 1]))
         if command != "fit":
-            config = {key: config[key] for key in OF_THE_MODEL if key in config}
+            precision = {"precision": config["trainer"]["precision"]}
+            config = {key: config[key] for key in OF_THE_MODEL} | {"trainer": precision}
         after_command = resolved.index(command) + 1
         resolved[after_command:after_command] = ["--config", json.dumps(config)]
     return resolved, names[0] if names else None
@@ -57,8 +64,11 @@ def find_config(name: str, folder: Path = CONFIG_FOLDER) -> Path:
     for path in (Path(name), folder / name, folder / f"{name}.yaml"):
         if path.is_file():
             return path
-    known = ", ".join(sorted(path.name for path in folder.glob("*.yaml")))
-    raise UserError(f"no config {name}: neither a file of that name nor one in {folder} ({known})")
+    raise UserError(f"no config {name}: neither a file of that name nor one in {folder} ({_known(folder)})")
+
+
+def _known(folder: Path) -> str:
+    return ", ".join(sorted(path.name for path in folder.glob("*.yaml")))
 
 
 def _split_equals(arguments: list[str]) -> list[str]:

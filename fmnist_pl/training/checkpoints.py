@@ -6,12 +6,14 @@ from typing import Any
 
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
-from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.utilities import rank_zero_only
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
+from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
 
 from fmnist_pl.errors import UserError
 from fmnist_pl.files import replacing
 
+CHECKPOINT_FOLDER = "checkpoints"
 BEST = "best"
 LAST = "last"
 
@@ -27,11 +29,16 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             torch.save(checkpoint, file)
 
 
-class LastCheckpoint(ModelCheckpoint):
+class LastCheckpoint(Checkpoint):
     """Keeps ``last.ckpt``: everything that a stopped run needs to go on, after every epoch."""
 
     def __init__(self) -> None:
-        super().__init__(filename=LAST, enable_version_counter=False)
+        self.path = ""
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert trainer.log_dir is not None, "the run logger has a folder"
+        self.path = str(Path(trainer.log_dir, CHECKPOINT_FOLDER, f"{LAST}.ckpt"))
+        trainer.save_checkpoint(self.path, weights_only=False)
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -40,11 +47,17 @@ class BestCheckpoint(ModelCheckpoint):
     def __init__(self) -> None:
         super().__init__(filename=BEST, monitor="val/acc", mode="max", enable_version_counter=False)
 
+    def state_dict(self) -> dict[str, Any]:
+        """With a path that holds in any working folder."""
+        best = str(Path(self.best_model_path).absolute()) if self.best_model_path else ""
+        return super().state_dict() | {"best_model_path": best}
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the best epoch so far along into the new run's folder, so that a resumed run can still choose it."""
         assert self.dirpath is not None
         old, new = Path(state_dict["best_model_path"]), Path(self.dirpath, f"{BEST}.ckpt")
         if not old.is_file():
+            rank_zero_warn(f"the best epoch so far, {old}, is gone: the best is chosen among the epochs to come")
             return
         if rank_zero_only.rank == 0 and old.resolve() != new.resolve():
             new.parent.mkdir(parents=True, exist_ok=True)

@@ -8,21 +8,35 @@ import yaml
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
+from fmnist_pl.errors import UserError
 from fmnist_pl.models import Classifier
 from fmnist_pl.reporting.summary import summary_table
 from fmnist_pl.training import record
 from fmnist_pl.training.arguments import command_of, resolve
-from fmnist_pl.training.checkpoints import AtomicCheckpointIO, BestCheckpoint, LastCheckpoint, figures_of
+from fmnist_pl.training.checkpoints import (
+    CHECKPOINT_FOLDER,
+    LAST,
+    AtomicCheckpointIO,
+    BestCheckpoint,
+    LastCheckpoint,
+    figures_of,
+)
 from fmnist_pl.training.guards import NanGuard
 from fmnist_pl.training.hardware import choose_device_type, choose_precision, short_precision
 from fmnist_pl.training.parser import OneLineErrorParser, add_run_arguments
 from fmnist_pl.training.predictions_file import concatenate, write_predictions
 from fmnist_pl.training.progress import EpochLines, progress_bar
 from fmnist_pl.training.run_logger import RunLogger
+from fmnist_pl.training.step_seeds import StepSeeds
+from fmnist_pl.training.stopping import StopAtAccuracy
 from fmnist_pl.training.stopwatch import Stopwatch
 
+__all__ = ["FashionCLI", "StopAtAccuracy"]  # StopAtAccuracy: so that configs find it by its name
+
+METHOD_DEFAULTS = {"weights_only": True, "verbose": False}
 TRAINER_DEFAULTS = {"max_epochs": 10, "num_sanity_val_steps": 0, "default_root_dir": "runs"}
 
 
@@ -63,9 +77,12 @@ class FashionCLI(LightningCLI):
 
     def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
         # a parser with all its options takes a quarter of a second: only the one that is asked for gets them
-        if subcommand == self._command:
-            return super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
-        return self.init_parser(**kwargs)
+        if subcommand != self._command:
+            return self.init_parser(**kwargs)
+        parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
+        own = self._subcommand_method_arguments[subcommand]
+        parser.set_defaults({key: value for key, value in METHOD_DEFAULTS.items() if key in own})
+        return parser
 
     def _parse_ckpt_path(self) -> None:
         """Nothing: `arguments.resolve` has put the checkpoint's config below what the user says, not above it."""
@@ -86,13 +103,19 @@ class FashionCLI(LightningCLI):
         device_type = choose_device_type(str(config.accelerator))
         kwargs["precision"] = config.precision or choose_precision(device_type)
         kwargs["logger"] = self._loggers(config.logger, config.default_root_dir)
-        kwargs["callbacks"] = [*(config.callbacks or []), *self._callbacks(bool(config.enable_checkpointing is not False))]
+        kwargs["callbacks"] = [
+            *(config.callbacks or []),
+            *self._callbacks(bool(config.enable_checkpointing is not False)),
+        ]
         kwargs["plugins"] = [*(config.plugins or []), AtomicCheckpointIO()]
         if not self.datamodule.has_validation:
             kwargs["limit_val_batches"] = 0
         if config.enable_progress_bar is None:
             kwargs["enable_progress_bar"] = sys.stdout.isatty()
-        return super().instantiate_trainer(**kwargs)
+        try:
+            return super().instantiate_trainer(**kwargs)
+        except (ValueError, TypeError, ImportError, MisconfigurationException) as error:
+            raise UserError(f"trainer: {' '.join(str(error).split())}") from error
 
     def _loggers(self, configured: Any, root: str) -> list[Any]:
         run_logger = RunLogger(root, self._get(self.config_init, "name"), events=configured is not False)
@@ -103,6 +126,7 @@ class FashionCLI(LightningCLI):
     def _callbacks(self, checkpointing: bool) -> list[Callback]:
         callbacks: list[Callback] = [NanGuard(), self._stopwatch, EpochLines(self._stopwatch), *progress_bar()]
         if self._command == "fit":
+            callbacks.append(StepSeeds(self.datamodule.seed))
             callbacks.append(LearningRateMonitor(logging_interval="step"))
             if checkpointing:
                 # in this order: the last checkpoint then knows of the best
@@ -113,14 +137,31 @@ class FashionCLI(LightningCLI):
     def _begin(self) -> None:
         """Check the images before a folder is made or a process started, and say what will happen on what."""
         self.datamodule.prepare_data()
-        device = self.trainer.strategy.root_device
-        if self.trainer.is_global_zero:
+        trainer, data = self.trainer, self.datamodule
+        if trainer.is_global_zero:
+            precision = short_precision(str(trainer.precision))
             print(
-                f"{self._command} {self._get(self.config, 'name')}: {self.datamodule.loaded_source} images, "
-                f"{self.trainer.world_size} x {device.type}, {short_precision(str(self.trainer.precision))}, channels_last, "
-                f"seed {self.datamodule.seed}",
+                f"{self._command} {self._get(self.config, 'name')}: {data.loaded_source} images, "
+                f"{trainer.world_size} x {trainer.strategy.root_device.type}, {precision}, channels_last, seed {data.seed}",
                 flush=True,
             )
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        try:
+            super()._run_subcommand(subcommand)
+        except SystemExit as error:  # how Lightning ends after Ctrl-C and SIGTERM
+            raise UserError(self._how_to_go_on()) from error
+        except RuntimeError as error:
+            if "loading state_dict" not in str(error):
+                raise
+            what = " ".join(str(error).split())
+            raise UserError(f"the checkpoint does not fit the model that is asked for: {what[:200]}...") from error
+
+    def _how_to_go_on(self) -> str:
+        last = Path(self._run_folder(), CHECKPOINT_FOLDER, f"{LAST}.ckpt")
+        if not last.exists():
+            return "stopped: no epoch was finished, so there is nothing to go on from"
+        return f"stopped: go on with  python train.py fit --ckpt_path {last}"
 
     before_fit = before_validate = before_test = before_predict = _begin
 
@@ -150,11 +191,9 @@ class FashionCLI(LightningCLI):
 
     def _checkpoint_to_judge(self) -> str | None:
         """The best checkpoint, or the last where nothing was there to choose by; ``None``: the weights as they are."""
-        for kind in (BestCheckpoint, LastCheckpoint):
-            for callback in self.trainer.checkpoint_callbacks:
-                if isinstance(callback, kind) and callback.best_model_path:
-                    return callback.best_model_path
-        return None
+        best = [c.best_model_path for c in self.trainer.callbacks if isinstance(c, BestCheckpoint)]
+        last = [c.path for c in self.trainer.callbacks if isinstance(c, LastCheckpoint)]
+        return next((path for path in best + last if path), None)
 
     def _finish_evaluation(self, stage: str) -> None:
         self.metrics = self._describe() | {stage: record.stage_metrics(self.trainer.callback_metrics, stage)}

@@ -9,7 +9,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
 def choose_device_type(accelerator: str) -> str:
-    """The kind of device that Lightning will take for ``trainer.accelerator``: ``cuda``, ``mps``, ``cpu`` or its name."""
+    """The kind of device that Lightning will take for ``trainer.accelerator``: ``cuda``, ``mps``, ``cpu`` or other."""
     if accelerator in ("auto", "gpu"):
         if torch.cuda.is_available():
             return "cuda"
@@ -24,13 +24,15 @@ def choose_precision(device_type: str) -> str:
 
 def short_precision(precision: str) -> str:
     """Lightning's name of a precision as the field says it: ``bf16``, ``fp16``, ``float32``."""
-    return {"bf16-mixed": "bf16", "16-mixed": "fp16", "32-true": "float32", "64-true": "float64"}.get(precision, precision)
+    return {"bf16-mixed": "bf16", "16-mixed": "fp16", "32-true": "float32", "64-true": "float64"}.get(
+        precision, precision
+    )
 
 
 def keep_freed_memory() -> None:
     """Let this process keep the memory that tensors free, instead of giving it back and faulting it in anew each step.
 
-    On a CPU a tenth of the CNN's training time (benchmarks/freed_memory.py). Nothing happens where malloc is not glibc's.
+    On a CPU a tenth of the CNN's training time (benchmarks/freed_memory.py). Does nothing where malloc is not glibc's.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

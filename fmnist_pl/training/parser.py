@@ -2,7 +2,6 @@
 
 from typing import NoReturn
 
-import torch
 from lightning.pytorch.cli import LightningArgumentParser
 
 from fmnist_pl.errors import UserError
@@ -36,9 +35,8 @@ def add_run_arguments(parser: LightningArgumentParser, name: str) -> None:
         "--lr_scheduler",
         type=SchedulerFactory | None,
         default=None,
-        help="Learning-rate schedule: OneCycle (per step) or a class of torch.optim.lr_scheduler; null for a constant rate.",
+        help="Learning-rate schedule: OneCycle, Plateau or a class of torch.optim.lr_scheduler; null for none.",
     )
     parser.link_arguments("optimizer", "model.init_args.optimizer")
     parser.link_arguments("lr_scheduler", "model.init_args.lr_scheduler")
     parser.link_arguments("seed_everything", "data.seed")
-    parser.set_defaults({"weights_only": True} if "weights_only" in parser.get_defaults() else {})

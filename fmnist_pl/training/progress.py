@@ -21,6 +21,9 @@ class EpochLines(Callback):
         self._stopwatch = stopwatch
         self._start = 0.0
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._start = time.perf_counter()
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # an epoch's training figures are there only when it is over, hence one hook later
         self._print_line(trainer)
@@ -31,7 +34,7 @@ class EpochLines(Callback):
 
     def _print_line(self, trainer: Trainer) -> None:
         metrics = trainer.callback_metrics
-        if not self._start or "train/loss" not in metrics or not trainer.is_global_zero:
+        if "train/loss" not in metrics or not trainer.is_global_zero:
             return
         parts = [f"epoch {trainer.fit_loop.epoch_progress.current.processed:>3}/{trainer.max_epochs}"]
         for stage in ("train", "val"):

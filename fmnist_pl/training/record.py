@@ -28,7 +28,9 @@ def describe_run(trainer: Trainer, model: LightningModule, config: str, command:
         "seed": seed,
         "params": sum(parameter.numel() for parameter in model.parameters()),
         "device": device.type,
-        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine(),
+        "device_name": torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else platform.processor() or platform.machine(),
         "devices": trainer.world_size,
         "precision": short_precision(str(trainer.precision)),
         "versions": {

@@ -5,7 +5,6 @@ import sys
 import warnings
 from typing import Any
 
-from jsonargparse import ArgumentError
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from fmnist_pl.errors import UserError
@@ -38,8 +37,13 @@ def train(args: list[str]) -> dict[str, Any]:
     keep_freed_memory()
     try:
         return FashionCLI(args).metrics
-    except (ArgumentError, MisconfigurationException) as error:
+    except MisconfigurationException as error:
         raise UserError(" ".join(str(error).split())) from error
+    except ValueError as error:
+        # the parser wraps what a constructor raises
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from None
+        raise
 
 
 def main(args: list[str] | None = None) -> int:

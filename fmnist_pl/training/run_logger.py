@@ -18,9 +18,9 @@ class RunLogger(TensorBoardLogger):
 
     def __init__(self, root: str, name: str, events: bool = True) -> None:
         """Args:
-            root: Folder of all runs.
-            name: Folder of the runs of one config, below ``root``.
-            events: Whether to write TensorBoard events.
+        root: Folder of all runs.
+        name: Folder of the runs of one config, below ``root``.
+        events: Whether to write TensorBoard events.
         """
         super().__init__(root, name=name, log_graph=events, default_hp_metric=False)
         self._events = events
@@ -34,6 +34,10 @@ class RunLogger(TensorBoardLogger):
     @property
     def experiment(self) -> Any:
         return super().experiment if self._events else DummyExperiment()
+
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        if self._events:
+            super().log_hyperparams(*args, **kwargs)
 
     def save(self) -> None:
         """Flush the events; the parameters are in config.yaml."""
@@ -53,5 +57,6 @@ class RunLogger(TensorBoardLogger):
                     number += 1
         except OSError as error:
             raise UserError(
-                f"cannot make a run's folder in {folder}: {error.strerror}; choose another with --trainer.default_root_dir"
+                f"cannot make a run's folder in {folder}: {error.strerror}; "
+                "choose another place with --trainer.default_root_dir"
             ) from error

@@ -21,16 +21,23 @@ class Stopwatch(Callback):
         self.epoch_images_per_second = 0.0
         self._fit_start = self._epoch_start = 0.0
         self._validation = 0.0
+        self._batches = 0
 
     @property
     def images_per_second(self) -> float:
         return self.images / self.step_seconds if self.step_seconds else 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._fit_start = time.perf_counter()
+        # a run that goes on within an epoch does not start that epoch again
+        self._fit_start = self._epoch_start = time.perf_counter()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._epoch_start, self._validation = time.perf_counter(), 0.0
+        self._epoch_start, self._validation, self._batches = time.perf_counter(), 0.0, 0
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self._batches += 1
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._validation_start = time.perf_counter()
@@ -41,7 +48,8 @@ class Stopwatch(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         now = time.perf_counter()
         seconds = now - self._epoch_start - self._validation
-        images = _images_per_epoch(trainer)
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        images = min(len(data.train_data), self._batches * data.batch_size)
         self.epoch_images_per_second = images / seconds
         self.step_seconds += seconds
         self.images += images
@@ -55,8 +63,3 @@ class Stopwatch(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.seconds, self.step_seconds = state_dict["seconds"], state_dict["step_seconds"]
         self.images = state_dict["images"]
-
-
-def _images_per_epoch(trainer: Trainer) -> int:
-    data = trainer.datamodule  # type: ignore[attr-defined]
-    return min(len(data.train_data), int(trainer.num_training_batches) * data.batch_size)

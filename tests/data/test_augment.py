@@ -1,0 +1,90 @@
+"""Augmentation: each image its own draw, each change what it says, off means untouched."""
+
+import pytest
+import torch
+
+from fmnist_pl.data.augment import Augment
+from fmnist_pl.errors import UserError
+
+EACH = {
+    "horizontal_flip": 0.5, "shift": 0.2, "rotation": 20.0, "shear": 15.0,
+    "zoom": 0.2, "erasing": 0.7, "crop_padding": 3,
+}  # fmt: skip
+
+
+def square(count: int = 64) -> torch.Tensor:
+    """A white square, a little off the middle, so that every change shows."""
+    images = torch.zeros(count, 1, 28, 28)
+    images[:, :, 6:16, 4:18] = 1.0
+    return images
+
+
+def changed(augment: Augment, images: torch.Tensor, seed: int = 0) -> torch.Tensor:
+    return augment(images, torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_each_alone_changes_images_differently_and_reproducibly(name: str) -> None:
+    augment, images = Augment(**{name: EACH[name]}), square()
+    result = changed(augment, images)
+    assert result.shape == images.shape
+    assert len({image.numpy().tobytes() for image in result}) > 1, "each image has its own draw"
+    assert torch.equal(result, changed(augment, images))
+    assert not torch.equal(result, changed(augment, images, seed=1))
+    assert torch.equal(images, square()), "the given images are left alone"
+    assert 0 <= result.min() <= result.max() <= 1 + 1e-6
+
+
+def test_all_together() -> None:
+    assert changed(Augment(**EACH), square()).isfinite().all()
+
+
+def test_off_is_untouched() -> None:
+    assert torch.equal(changed(Augment(), square()), square())
+
+
+def test_a_certain_flip_is_a_mirror() -> None:
+    assert torch.equal(changed(Augment(horizontal_flip=1.0), square()), square().flip(3))
+
+
+def test_a_shift_moves_the_centre_by_no_more_than_it_says() -> None:
+    result = changed(Augment(shift=0.1), square(500))
+    rows = torch.arange(28.0)
+    centre = (result.sum((1, 3)) * rows).sum(1) / result.sum((1, 2, 3))
+    moved = centre - 10.5
+    assert moved.abs().max() <= 2.8 + 0.01
+    assert moved.max() > 2
+    assert moved.min() < -2
+
+
+def test_a_zoom_changes_the_area_by_no_more_than_it_says() -> None:
+    area = changed(Augment(zoom=0.2), square(500)).sum((1, 2, 3)) / 140
+    assert 0.8**2 - 0.03 <= area.min() < 0.75
+    assert 1.35 < area.max() <= 1.2**2 + 0.03
+
+
+def test_a_rotation_keeps_the_area() -> None:
+    area = changed(Augment(rotation=15), square(500)).sum((1, 2, 3)) / 140
+    torch.testing.assert_close(area, torch.ones(500), atol=0.02, rtol=0)
+
+
+def test_a_crop_moves_by_whole_pixels() -> None:
+    result = changed(Augment(crop_padding=2), square(300))
+    shifts = {(int(image[0].any(1).nonzero()[0]), int(image[0].any(0).nonzero()[0])) for image in result}
+    assert shifts == {(6 + y, 4 + x) for y in range(-2, 3) for x in range(-2, 3)}
+    assert (result.sum((1, 2, 3)) == 140).all()
+
+
+def test_erasing_blackens_the_part_that_it_says() -> None:
+    white = torch.ones(2000, 1, 28, 28)
+    erased = 1 - changed(Augment(erasing=0.5), white).mean((1, 2, 3))
+    touched = erased[erased > 0]
+    assert 0.45 < len(touched) / 2000 < 0.55
+    assert touched.min() > 0.01
+    assert touched.max() < 0.38
+
+
+@pytest.mark.parametrize(("name", "value"), [("horizontal_flip", 1.5), ("rotation", -1), ("zoom", 0.95)])
+def test_values_out_of_range(name: str, value: float) -> None:
+    with pytest.raises(UserError, match=f"data.augment.{name} is {value}"):
+        Augment(**{name: value}).check()

@@ -1,0 +1,112 @@
+"""The networks: sizes as in the originals, every argument does something, impossible shapes are told."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from fmnist_pl.errors import UserError
+from fmnist_pl.models import Classifier, CNNClassifier, DenseClassifier, TunerCNNClassifier
+from fmnist_pl.models.layers import ACTIVATIONS, INITIALIZERS, FlattenRows, initialize
+
+
+def count(model: Classifier) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("make", "parameters"),
+    [
+        (DenseClassifier, 101_770),
+        (lambda: DenseClassifier(hidden_sizes=[128, 128]), 118_282),
+        (lambda: DenseClassifier(hidden_sizes=[]), 7_850),
+        (lambda: CNNClassifier(conv_bias=False), 467_626),
+        (TunerCNNClassifier, 1_341_834),
+    ],
+)
+def test_parameter_counts(make: Callable[[], Classifier], parameters: int) -> None:
+    assert count(make()) == parameters
+
+
+@pytest.mark.parametrize("make", [DenseClassifier, CNNClassifier, TunerCNNClassifier])
+def test_logits_and_probabilities(make: Callable[[], Classifier]) -> None:
+    model, images = make().eval(), torch.randn(5, 1, 28, 28)
+    assert model(images).shape == (5, 10)
+    torch.testing.assert_close(model.probabilities(images).sum(1), torch.ones(5))
+    assert make(num_classes=7)(images).shape == (5, 7)
+
+
+OPTIONS: list[dict[str, Any]] = [
+    {"blocks": [[8], [8, 8], [8]]},
+    {"kernel_size": [3, 5, 3, 1]},
+    {"padding": "valid"},
+    {"pooling": "avg"},
+    {"pooling": "none", "blocks": [[4]]},
+    {"batch_norm": True},
+    {"conv_dropout": 0.2, "dropout": 0.5},
+    {"activation": "gelu", "kernel_initializer": "he_normal"},
+    {"hidden_sizes": []},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_options_of_the_cnn_train(options: dict[str, Any]) -> None:
+    model = CNNClassifier(**options)
+    assert all(module.training for module in model.modules()), "built ready to train"
+    nn.functional.cross_entropy(model(torch.randn(4, 1, 28, 28)), torch.arange(4)).backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_pooling_before_the_activation_is_the_same_function() -> None:
+    torch.manual_seed(0)
+    model = CNNClassifier(blocks=[[4]], hidden_sizes=[])
+    convolution, output = model.network[0], model.network[-1]
+    usual = nn.Sequential(convolution, nn.ReLU(), nn.MaxPool2d(2), FlattenRows(), output)
+    images = torch.randn(3, 1, 28, 28)
+    torch.testing.assert_close(model(images), usual(images))
+
+
+def test_the_convolutions_are_channels_last() -> None:
+    weight = CNNClassifier().network[2].weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_kernel_sizes_must_fit_the_convolutions() -> None:
+    with pytest.raises(UserError, match="names 2 kernels, but model.blocks holds 4 convolutions"):
+        CNNClassifier(kernel_size=[3, 3])
+
+
+def test_too_many_blocks() -> None:
+    with pytest.raises(UserError, match="no picture is left"):
+        CNNClassifier(blocks=[[4]] * 6)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations(name: str) -> None:
+    DenseClassifier(activation=name)(torch.randn(2, 1, 28, 28)).sum().backward()
+
+
+FAN_IN, FAN_OUT = 300, 200
+EXPECTED_SD = {
+    "glorot_uniform": (2 / (FAN_IN + FAN_OUT)) ** 0.5,
+    "glorot_normal": (2 / (FAN_IN + FAN_OUT)) ** 0.5,
+    "he_uniform": (2 / FAN_IN) ** 0.5,
+    "he_normal": (2 / FAN_IN) ** 0.5,
+    "lecun_uniform": (1 / FAN_IN) ** 0.5,
+    "lecun_normal": (1 / FAN_IN) ** 0.5,
+    "orthogonal": (1 / FAN_IN) ** 0.5,
+    "uniform": 0.05 / 3**0.5,
+    "normal": 0.05,
+    "zeros": 0.0,
+}
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_initializers_have_the_spread_that_keras_gives_them(name: str) -> None:
+    torch.manual_seed(0)
+    layer = nn.Linear(FAN_IN, FAN_OUT)
+    initialize(layer, name)
+    assert layer.weight.std().item() == pytest.approx(EXPECTED_SD[name], rel=0.03)
+    assert layer.bias.abs().max() == 0

@@ -1,0 +1,34 @@
+"""What all classifiers share: totals over an epoch, the losses, the optimizer's groups."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from fmnist_pl.models import DenseClassifier
+from fmnist_pl.models.totals import EpochTotals
+
+
+def test_totals_weigh_batches_by_their_size() -> None:
+    totals, logits = EpochTotals(), torch.eye(3)
+    totals.update(torch.tensor(1.0), logits, torch.tensor([0, 1, 2]))
+    totals.update(torch.tensor(5.0), logits[:1], torch.tensor([2]))
+    assert {name: value.item() for name, value in totals.compute().items()} == {"loss": 2.0, "acc": 0.75}
+
+
+def test_smoothing_and_weights_are_for_training_alone() -> None:
+    model = DenseClassifier(label_smoothing=0.2, class_weights=[float(i) for i in range(1, 11)])
+    images, labels = torch.randn(6, 1, 28, 28), torch.arange(6)
+    logits = model(images)
+    smoothed = F.cross_entropy(logits, labels, torch.arange(1.0, 11.0), label_smoothing=0.2)
+    torch.testing.assert_close(model._step((images, labels), "train"), smoothed)
+    torch.testing.assert_close(model._step((images, labels), "val"), F.cross_entropy(logits, labels))
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_weight_decay_acts_on_kernels_alone(decay: float) -> None:
+    model = DenseClassifier(optimizer=lambda parameters: torch.optim.AdamW(parameters, lr=0.1, weight_decay=decay))
+    groups = model.configure_optimizers().param_groups
+    assert sum(len(group["params"]) for group in groups) == 4
+    for group in groups:
+        for parameter in group["params"]:
+            assert group["weight_decay"] == (decay if parameter.ndim > 1 else 0.0)

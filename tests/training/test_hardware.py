@@ -1,0 +1,44 @@
+"""The choice of precision, and what metrics.json calls it."""
+
+import pytest
+import torch
+
+from fmnist_pl.training import hardware
+
+
+@pytest.mark.parametrize(
+    ("capability", "expected"), [("avx512_bf16", "bf16-mixed"), ("amx_bf16", "bf16-mixed"), ("avx2", "32-true")]
+)
+def test_a_cpu_computes_in_bf16_where_it_can(monkeypatch: pytest.MonkeyPatch, capability: str, expected: str) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {capability: True})
+    assert hardware.choose_precision("cpu") == expected
+
+
+@pytest.mark.parametrize("supported", [True, False])
+def test_a_gpu_computes_in_bf16_where_it_can(monkeypatch: pytest.MonkeyPatch, supported: bool) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: supported)
+    assert hardware.choose_precision("cuda") == ("bf16-mixed" if supported else "32-true")
+
+
+def test_the_device_that_lightning_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert hardware.choose_device_type("auto") == "cuda"
+    assert hardware.choose_device_type("cpu") == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert hardware.choose_device_type("auto") == "cpu"
+
+
+def test_short_names() -> None:
+    assert [hardware.short_precision(name) for name in ("bf16-mixed", "32-true", "bf16-true")] == [
+        "bf16",
+        "float32",
+        "bf16-true",
+    ]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU on this machine")
+def test_a_run_on_the_gpu(fit) -> None:
+    metrics = fit(config="cnn.yaml")
+    assert metrics["device"] == "cuda"

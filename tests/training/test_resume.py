@@ -1,0 +1,135 @@
+"""Stop and go on: the end is, bit for bit, that of a run that was never stopped."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from fmnist_pl.training import train
+from tests.conftest import ROOT, SMALL, run_folder, weights
+
+# dropout, augmentation, momentum and an averaged model: everything that has a state
+STATEFUL = [
+    "--model.dropout", "0.3", "--data.augment.shift", "0.1", "--data.augment.horizontal_flip", "0.5",
+    "--data.batch_size", "60", "--optimizer.lr", "0.01",
+]  # fmt: skip
+SCHEDULES = {
+    "constant": [],
+    "one_cycle": ["--lr_scheduler", "OneCycle"],
+    "step": ["--lr_scheduler", "StepLR", "--lr_scheduler.step_size", "1", "--lr_scheduler.gamma", "0.5"],
+    "plateau": [
+        "--lr_scheduler",
+        "Plateau",
+        "--lr_scheduler.patience",
+        "0",
+        "--lr_scheduler.threshold",
+        "10",
+    ],
+    "average": ["--trainer.callbacks+", "EMAWeightAveraging", "--trainer.callbacks.decay", "0.9"],
+}
+
+
+class StoppedError(Exception):
+    """What stops a run in these tests."""
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """Let the training end, as a kill would, before step ``steps`` + 1."""
+    from fmnist_pl.models import Classifier
+
+    original = Classifier.training_step
+
+    def step(self: Classifier, batch: Any, batch_idx: int) -> torch.Tensor:
+        if self.global_step >= steps:
+            raise StoppedError
+        return original(self, batch, batch_idx)
+
+    monkeypatch.setattr(Classifier, "training_step", step)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_resumed_run_ends_bit_for_bit_as_one_never_stopped(
+    fit: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schedule: str
+) -> None:
+    arguments = [*STATEFUL, *SCHEDULES[schedule]]
+    whole = fit(*arguments, "--name", "whole", epochs=4)
+    with monkeypatch.context() as patch, pytest.raises(StoppedError):
+        stop_after(patch, steps=9 * 2 + 4)  # in the third epoch of nine steps
+        fit(*arguments, "--name", "stopped", epochs=4)
+    last = run_folder(tmp_path, "stopped") / "checkpoints/last.ckpt"
+    before = last.read_bytes()
+    resumed = train(["fit", "--ckpt_path", str(last)])
+    one = weights(run_folder(tmp_path, "whole") / "checkpoints/last.ckpt")
+    two = weights(run_folder(tmp_path, "stopped", version=1) / "checkpoints/last.ckpt")
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert resumed["val"] == whole["val"], "the best epoch is the best of both parts"
+    assert resumed["test"] == whole["test"]
+    assert resumed["epochs"] == 4
+    assert last.read_bytes() == before, "the stopped run is left as it was"
+
+
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")  # of the user's own ModelCheckpoint
+def test_a_checkpoint_from_the_middle_of_an_epoch(fit: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    arguments = [*STATEFUL, *SCHEDULES["one_cycle"]]
+    every = ["--trainer.callbacks+", "ModelCheckpoint", "--trainer.callbacks.every_n_train_steps", "13"]
+    every += ["--trainer.callbacks.save_top_k", "-1", "--trainer.callbacks.filename", "{step}"]
+    fit(*arguments, *every, "--name", "whole", epochs=3)
+    folder = run_folder(tmp_path, "whole") / "checkpoints"
+    train(["fit", "--ckpt_path", str(folder / "step=13.ckpt")])
+    one, two = weights(folder / "last.ckpt"), weights(run_folder(tmp_path, "whole", 1) / "checkpoints/last.ckpt")
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_going_on_for_longer_and_with_another_rate(fit: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    fit(*SCHEDULES["one_cycle"], "--model.hidden_sizes", "[32]", epochs=2)
+    last = run_folder(tmp_path) / "checkpoints/last.ckpt"
+    longer = train(["fit", "--ckpt_path", str(last), "--trainer.max_epochs", "4"])
+    assert longer["epochs"] == 4
+    assert longer["params"] == 784 * 32 + 32 + 330, "the model is the checkpoint's own"
+
+
+def test_what_the_user_says_wins_over_the_checkpoint(fit: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    fit("--data.batch_size", "100")
+    last = str(run_folder(tmp_path) / "checkpoints/last.ckpt")
+    train(
+        ["fit", "--ckpt_path", last, "--trainer.max_epochs", "2", "--data.batch_size", "50", "--model.dropout", "0.5"]
+    )
+    config = torch.load(run_folder(tmp_path, version=1) / "checkpoints/last.ckpt", weights_only=True)["config"]
+    assert config["data"]["batch_size"] == 50
+    assert config["model"]["init_args"]["dropout"] == 0.5
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+def test_a_killed_run_leaves_checkpoints_to_go_on_from(tmp_path: Path, how: signal.Signals) -> None:
+    arguments = ["fit", "--config", "dense.yaml", *SMALL, "--trainer.max_epochs", "100000"]
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "train.py"), *arguments],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    folder = tmp_path / "runs/dense/version_0"
+    deadline = time.monotonic() + 60
+    while not (folder / "checkpoints/last.ckpt").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(how)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode != 0
+    last = folder / "checkpoints/last.ckpt"
+    epochs = torch.load(last, weights_only=True)["epoch"] + 1
+    assert epochs >= 1
+    if how == signal.SIGINT:
+        assert "stopped: go on with" in errors
+        assert "Traceback" not in errors
+    metrics = train(
+        ["fit", "--ckpt_path", str(last), "--trainer.max_epochs", str(epochs + 1)]
+        + ["--trainer.default_root_dir", str(tmp_path)]
+    )
+    assert metrics["epochs"] == epochs + 1
