@@ -104,7 +104,7 @@ def _epoch(process: subprocess.Popen[str]) -> float:
     for line in process.stdout:
         if line.startswith("seconds "):
             return float(line.split()[1])
-    sys.exit(f"error: a side ended with code {process.wait()}: {' '.join(process.args[:2])}...")  # type: ignore[index]
+    sys.exit(f"error: a side ended with code {process.wait()}; what it said is above")
 
 
 if __name__ == "__main__":

@@ -52,6 +52,7 @@ class Classifier(LightningModule):
                 f"model.class_weights holds {len(class_weights)} weights: give one for each of {num_classes} classes"
             )
         weights = None if class_weights is None else torch.tensor(class_weights)
+        self.class_weights: Tensor | None
         self.register_buffer("class_weights", weights, persistent=False)
         self.totals = nn.ModuleDict({f"{stage}_totals": EpochTotals() for stage in ("train", "val", "test")})
         self.example_input_array = torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE)

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
@@ -17,7 +18,7 @@ class StepSchedule(LRScheduler):
         """Learning rate as a part of the optimizer's own, at ``progress`` 0 (first step) to 1 (end of the run)."""
         raise NotImplementedError
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[float | Tensor]:
         progress = min(self.last_epoch / self.total_steps, 1.0)
         return [base * self.factor(progress) for base in self.base_lrs]
 

@@ -2,13 +2,13 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import yaml
-from lightning import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor
-from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning import Trainer
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from torch import Tensor
 
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
 from fmnist_pl.errors import UserError
@@ -16,6 +16,7 @@ from fmnist_pl.models import Classifier
 from fmnist_pl.reporting.summary import summary_table
 from fmnist_pl.training import record
 from fmnist_pl.training.arguments import command_of, resolve
+from fmnist_pl.training.callbacks import fit_callbacks
 from fmnist_pl.training.checkpoints import (
     CHECKPOINT_FOLDER,
     LAST,
@@ -24,13 +25,12 @@ from fmnist_pl.training.checkpoints import (
     LastCheckpoint,
     figures_of,
 )
-from fmnist_pl.training.guards import NanGuard
 from fmnist_pl.training.hardware import choose_device_type, choose_precision, short_precision
 from fmnist_pl.training.parser import OneLineErrorParser, add_run_arguments
 from fmnist_pl.training.predictions_file import concatenate, write_predictions
-from fmnist_pl.training.progress import EpochLines, progress_bar
+from fmnist_pl.training.progress import progress_bar
+from fmnist_pl.training.run_keeper import RunKeeper
 from fmnist_pl.training.run_logger import RunLogger
-from fmnist_pl.training.step_seeds import StepSeeds
 from fmnist_pl.training.stopping import StopAtAccuracy
 from fmnist_pl.training.stopwatch import Stopwatch
 
@@ -38,19 +38,6 @@ __all__ = ["FashionCLI", "StopAtAccuracy"]  # StopAtAccuracy: so that configs fi
 
 METHOD_DEFAULTS = {"weights_only": True, "verbose": False}
 TRAINER_DEFAULTS = {"max_epochs": 10, "num_sanity_val_steps": 0, "default_root_dir": "runs"}
-
-
-class RunKeeper(SaveConfigCallback):
-    """Writes the resolved config to the run's folder; and config and figures into every checkpoint."""
-
-    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        checkpoint["config"] = self.plain_config()
-        checkpoint["metrics"] = {name: float(value) for name, value in trainer.callback_metrics.items()}
-
-    def plain_config(self) -> dict[str, Any]:
-        config = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
-        config.pop("ckpt_path", None)
-        return config
 
 
 class FashionCLI(LightningCLI):
@@ -89,7 +76,7 @@ class FashionCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         # LightningCLI's own warns where a program is called with arguments of its own, as pytest is
-        self.config = parser.parse_args(args)
+        self.config = parser.parse_args(cast(list[str], args))
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         add_run_arguments(parser, self._default_name)
@@ -103,11 +90,9 @@ class FashionCLI(LightningCLI):
         device_type = choose_device_type(str(config.accelerator))
         kwargs["precision"] = config.precision or choose_precision(device_type)
         kwargs["logger"] = self._loggers(config.logger, config.default_root_dir)
-        kwargs["callbacks"] = [
-            *(config.callbacks or []),
-            *self._callbacks(bool(config.enable_checkpointing is not False)),
-        ]
-        kwargs["plugins"] = [*(config.plugins or []), AtomicCheckpointIO()]
+        checkpointing = config.enable_checkpointing is not False
+        kwargs["callbacks"] = [*_as_list(config.callbacks), *self._callbacks(checkpointing)]
+        kwargs["plugins"] = [*_as_list(config.plugins), AtomicCheckpointIO()]
         if not self.datamodule.has_validation:
             kwargs["limit_val_batches"] = 0
         if config.enable_progress_bar is None:
@@ -119,20 +104,12 @@ class FashionCLI(LightningCLI):
 
     def _loggers(self, configured: Any, root: str) -> list[Any]:
         run_logger = RunLogger(root, self._get(self.config_init, "name"), events=configured is not False)
-        if configured in (None, True, False):
-            return [run_logger]
-        return [run_logger, *(configured if isinstance(configured, list) else [configured])]
+        return [run_logger, *([] if isinstance(configured, bool) else _as_list(configured))]
 
     def _callbacks(self, checkpointing: bool) -> list[Callback]:
-        callbacks: list[Callback] = [NanGuard(), self._stopwatch, EpochLines(self._stopwatch), *progress_bar()]
         if self._command == "fit":
-            callbacks.append(StepSeeds(self.datamodule.seed))
-            callbacks.append(LearningRateMonitor(logging_interval="step"))
-            if checkpointing:
-                # in this order: the last checkpoint then knows of the best
-                callbacks += [BestCheckpoint()] if self.datamodule.has_validation else []
-                callbacks.append(LastCheckpoint())
-        return callbacks
+            return fit_callbacks(self.datamodule, self._stopwatch, checkpointing)
+        return progress_bar()
 
     def _begin(self) -> None:
         """Check the images before a folder is made or a process started, and say what will happen on what."""
@@ -142,7 +119,8 @@ class FashionCLI(LightningCLI):
             precision = short_precision(str(trainer.precision))
             print(
                 f"{self._command} {self._get(self.config, 'name')}: {data.loaded_source} images, "
-                f"{trainer.world_size} x {trainer.strategy.root_device.type}, {precision}, channels_last, seed {data.seed}",
+                f"{trainer.world_size} x {trainer.strategy.root_device.type}, {precision}, channels_last, "
+                f"seed {data.seed}",
                 flush=True,
             )
 
@@ -184,7 +162,7 @@ class FashionCLI(LightningCLI):
     def predict(self, **kwargs: Any) -> None:
         batches = self.trainer.predict(**kwargs)
         if self.trainer.is_global_zero and batches:
-            labels, probabilities = concatenate(batches)
+            labels, probabilities = concatenate(cast(list[tuple[Tensor, Tensor]], batches))
             path = Path(self._run_folder(), "predictions.csv")
             write_predictions(path, labels, probabilities)
             print(f"{len(labels):,} predictions: {path}")
@@ -218,3 +196,10 @@ class FashionCLI(LightningCLI):
         folder = self.trainer.log_dir
         assert folder is not None, "the run logger comes first and has a folder"
         return folder
+
+
+def _as_list(value: Any) -> list[Any]:
+    """What a key of the trainer may hold: nothing, one thing, or several."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list) else [value]

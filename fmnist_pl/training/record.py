@@ -24,7 +24,7 @@ def describe_run(trainer: Trainer, model: LightningModule, config: str, command:
     return {
         "config": config,
         "command": command,
-        "data_source": trainer.datamodule.loaded_source,  # type: ignore[attr-defined]
+        "data_source": trainer.datamodule.loaded_source,
         "seed": seed,
         "params": sum(parameter.numel() for parameter in model.parameters()),
         "device": device.type,
@@ -62,7 +62,7 @@ def log_hyperparameters(trainer: Trainer, config: dict[str, Any], metrics: dict[
     chosen["max_epochs"] = config["trainer"]["max_epochs"]
     figures = {f"final/{stage}_{name}": v for stage in ("val", "test") for name, v in metrics.get(stage, {}).items()}
     if trainer.logger is not None and figures:
-        trainer.logger.log_hyperparams(chosen, figures)  # type: ignore[call-arg]
+        trainer.logger.log_hyperparams(chosen, figures)
 
 
 def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ import sys
 import warnings
 from typing import Any
 
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from fmnist_pl.errors import UserError
 from fmnist_pl.training.cli import FashionCLI

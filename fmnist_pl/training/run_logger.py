@@ -24,6 +24,7 @@ class RunLogger(TensorBoardLogger):
         """
         super().__init__(root, name=name, log_graph=events, default_hp_metric=False)
         self._events = events
+        self._version: int | None = None
 
     @property
     def version(self) -> int | str:

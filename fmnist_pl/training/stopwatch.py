@@ -48,7 +48,7 @@ class Stopwatch(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         now = time.perf_counter()
         seconds = now - self._epoch_start - self._validation
-        data = trainer.datamodule  # type: ignore[attr-defined]
+        data = trainer.datamodule
         images = min(len(data.train_data), self._batches * data.batch_size)
         self.epoch_images_per_second = images / seconds
         self.step_seconds += seconds

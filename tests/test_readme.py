@@ -1,0 +1,59 @@
+"""What the README tells people to type is what there is."""
+
+import re
+import shlex
+
+import pytest
+
+from fmnist_pl.training.arguments import find_config, resolve
+from fmnist_pl.training.cli import FashionCLI
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text()
+COMMANDS = sorted(set(re.findall(r"^python train.py (.*?)(?:\s+#.*)?$", README, re.MULTILINE)))
+
+
+def test_there_are_commands() -> None:
+    assert len(COMMANDS) >= 5
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_commands_parse(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = shlex.split(command)
+    monkeypatch.setattr("fmnist_pl.training.arguments.load_config", lambda path: _config_of_a_run())
+    monkeypatch.setattr(FashionCLI, "instantiate_classes", lambda self: None)
+    monkeypatch.setattr(FashionCLI, "_run_subcommand", lambda self, subcommand: None)
+    FashionCLI(arguments)
+
+
+def _config_of_a_run() -> dict:
+    import yaml
+
+    cnn = yaml.safe_load(find_config("cnn.yaml").read_text())
+    keys = {"name": "cnn", "seed_everything": 0, "data": {}, "optimizer": None, "lr_scheduler": None} | cnn
+    keys["trainer"] = keys.get("trainer", {}) | {"precision": None}
+    return {key: value for key, value in keys.items() if value is not None}
+
+
+def test_every_config_is_named() -> None:
+    for path in (ROOT / "configs").glob("*.yaml"):
+        assert path.stem in README
+
+
+def test_the_make_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in set(re.findall(r"\bmake (\w+)", README)) - {"and"}:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"make {target}"
+
+
+def test_every_benchmark_named_is_there() -> None:
+    named = set(re.findall(r"benchmarks/\w+\.py", README))
+    assert named
+    for path in named:
+        assert (ROOT / path).exists()
+    for path in (ROOT / "benchmarks").glob("*.py"):
+        assert f"benchmarks/{path.name}" in README, "a measurement that nobody finds"
+
+
+def test_a_name_without_config_is_the_configs() -> None:
+    assert resolve(["fit", "--config", "cnn"])[1] == "cnn"
