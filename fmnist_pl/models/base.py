@@ -1,7 +1,7 @@
 """What all classifiers share: the step, the metrics, the optimizer."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -54,7 +54,8 @@ class Classifier(LightningModule):
         weights = None if class_weights is None else torch.tensor(class_weights)
         self.class_weights: Tensor | None
         self.register_buffer("class_weights", weights, persistent=False)
-        self.totals = nn.ModuleDict({f"{stage}_totals": EpochTotals() for stage in ("train", "val", "test")})
+        # in a plain dict: no part of the network, its summary or its checkpoints
+        self._totals = {stage: EpochTotals() for stage in ("train", "val", "test")}
         self.example_input_array = torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -131,15 +132,12 @@ class Classifier(LightningModule):
         else:
             # the plain loss, so that runs with other smoothing or weights can be compared
             loss = F.cross_entropy(logits, labels)
-        self._totals_of(stage).update(loss, logits, labels)
+        self._totals[stage].update(loss, logits, labels)
         return loss
 
     def _log_totals(self, stage: str) -> None:
-        totals = self._totals_of(stage)
+        totals = self._totals[stage]
         means = {f"{stage}/{name}": value for name, value in totals.compute().items()}
         # the values are those of all ranks already; sync_dist only tells Lightning so
         self.log_dict(means, prog_bar=True, sync_dist=True)
         totals.reset()
-
-    def _totals_of(self, stage: str) -> EpochTotals:
-        return cast(EpochTotals, self.totals[f"{stage}_totals"])

@@ -30,6 +30,8 @@ class EpochTotals(Metric):
             logits: (B, classes).
             labels: (B,).
         """
+        if self.device != loss.device:
+            self.to(loss.device)
         count = labels.numel()
         self.loss_sum += loss.detach() * count
         self.hits += (logits.argmax(dim=1) == labels).sum()

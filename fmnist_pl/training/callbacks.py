@@ -1,6 +1,6 @@
 """What watches over every training; a config may add its own."""
 
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelSummary
 
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
 from fmnist_pl.training.checkpoints import BestCheckpoint, LastCheckpoint
@@ -10,16 +10,21 @@ from fmnist_pl.training.step_seeds import StepSeeds
 from fmnist_pl.training.stopwatch import Stopwatch
 
 
-def fit_callbacks(data: FashionMNISTDataModule, stopwatch: Stopwatch, checkpointing: bool) -> list[Callback]:
+def fit_callbacks(
+    data: FashionMNISTDataModule, stopwatch: Stopwatch, checkpointing: bool, summary: bool
+) -> list[Callback]:
     """The callbacks of a training.
 
     Args:
         data: What is trained on.
         stopwatch: Times the training.
         checkpointing: Whether to keep checkpoints.
+        summary: Whether to print the layers of the network.
     """
     callbacks: list[Callback] = [StepSeeds(data.seed), NanGuard(), stopwatch, EpochLines(stopwatch)]
     callbacks += [LearningRateMonitor(logging_interval="step"), *progress_bar()]
+    if summary:
+        callbacks.append(ModelSummary(max_depth=2))
     if checkpointing and data.has_validation:
         callbacks.append(BestCheckpoint())
     if checkpointing:

@@ -90,8 +90,7 @@ class FashionCLI(LightningCLI):
         device_type = choose_device_type(str(config.accelerator))
         kwargs["precision"] = config.precision or choose_precision(device_type)
         kwargs["logger"] = self._loggers(config.logger, config.default_root_dir)
-        checkpointing = config.enable_checkpointing is not False
-        kwargs["callbacks"] = [*_as_list(config.callbacks), *self._callbacks(checkpointing)]
+        kwargs["callbacks"] = [*_as_list(config.callbacks), *self._callbacks(config)]
         kwargs["plugins"] = [*_as_list(config.plugins), AtomicCheckpointIO()]
         if not self.datamodule.has_validation:
             kwargs["limit_val_batches"] = 0
@@ -106,10 +105,11 @@ class FashionCLI(LightningCLI):
         run_logger = RunLogger(root, self._get(self.config_init, "name"), events=configured is not False)
         return [run_logger, *([] if isinstance(configured, bool) else _as_list(configured))]
 
-    def _callbacks(self, checkpointing: bool) -> list[Callback]:
-        if self._command == "fit":
-            return fit_callbacks(self.datamodule, self._stopwatch, checkpointing)
-        return progress_bar()
+    def _callbacks(self, config: Any) -> list[Callback]:
+        if self._command != "fit":
+            return progress_bar()
+        checkpointing, summary = config.enable_checkpointing is not False, config.enable_model_summary is not False
+        return fit_callbacks(self.datamodule, self._stopwatch, checkpointing, summary)
 
     def _begin(self) -> None:
         """Check the images before a folder is made or a process started, and say what will happen on what."""

@@ -36,8 +36,10 @@ class NanGuard(Callback):
         finite = torch.stack(self._losses).isfinite().tolist()
         first = trainer.global_step - len(finite) + 1
         self._losses.clear()
-        if not all(finite):
-            raise _diverged(trainer, f"the training loss at step {first + finite.index(False)} is not finite")
+        # all ranks must agree, or those that go on would wait for good for those that stop
+        if not trainer.strategy.reduce_boolean_decision(all(finite), all=True):
+            step = first + (finite.index(False) if False in finite else 0)
+            raise _diverged(trainer, f"the training loss at step {step} is not finite")
 
 
 def _diverged(trainer: Trainer, what: str) -> UserError:
