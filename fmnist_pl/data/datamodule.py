@@ -8,7 +8,7 @@ from lightning import LightningDataModule
 from torch import Tensor
 
 from fmnist_pl.data.augment import Augment
-from fmnist_pl.data.files import LabelledImages, TrainAndTest
+from fmnist_pl.data.images import LabelledImages, TrainAndTest
 from fmnist_pl.data.loader import BatchLoader
 from fmnist_pl.data.source import load
 from fmnist_pl.data.split import split

@@ -1,47 +1,16 @@
 """Find the folder that holds the four IDX files, and load it."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
-
-import torch
-from torch import Tensor
 
 from fmnist_pl.data import facts
 from fmnist_pl.data.idx import read_images, read_labels
+from fmnist_pl.data.images import LabelledImages, TrainAndTest
 from fmnist_pl.errors import UserError
 
 ENVIRONMENT_VARIABLE = "FMNIST_DATA"
 DEFAULT_FOLDER = Path("data")
 TORCHVISION_FOLDER = Path("FashionMNIST", "raw")
-
-
-@dataclass(frozen=True)
-class LabelledImages:
-    """Images and their labels: uint8 (N, 1, 28, 28) and int64 (N,)."""
-
-    images: Tensor
-    labels: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def part(self, indices: Tensor) -> "LabelledImages":
-        """The images at these positions (M,), in this order."""
-        return LabelledImages(self.images[indices], self.labels[indices])
-
-    def to(self, device: torch.device) -> "LabelledImages":
-        """The same on this device; itself if it is there."""
-        return LabelledImages(self.images.to(device), self.labels.to(device))
-
-
-@dataclass(frozen=True)
-class TrainAndTest:
-    """The training and the test images, and where they are from (``real`` or ``synthetic``)."""
-
-    train: LabelledImages
-    test: LabelledImages
-    source: str
 
 
 def find_folder(root: Path | None) -> Path | None:

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from fmnist_pl.data.augment import Augment
 from fmnist_pl.data.facts import PIXEL_MEAN, PIXEL_STD
-from fmnist_pl.data.files import LabelledImages
+from fmnist_pl.data.images import LabelledImages
 from fmnist_pl.errors import UserError
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fmnist_pl.data.facts import CLASSES, IMAGE_SIZE
-from fmnist_pl.data.files import LabelledImages, TrainAndTest
+from fmnist_pl.data.images import LabelledImages, TrainAndTest
 
 EDGE = 14.0
 """Steepness of a drawn edge, per unit length: about one pixel from dark to light."""

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fmnist_pl.data.augment import Augment
-from fmnist_pl.data.files import LabelledImages
+from fmnist_pl.data.images import LabelledImages
 from fmnist_pl.data.loader import BatchLoader
 from fmnist_pl.errors import UserError
 
