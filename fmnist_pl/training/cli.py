@@ -136,12 +136,17 @@ class FashionCLI(LightningCLI):
             raise UserError(f"the checkpoint does not fit the model that is asked for: {what[:200]}...") from error
 
     def _how_to_go_on(self) -> str:
-        last = Path(self._run_folder(), CHECKPOINT_FOLDER, f"{LAST}.ckpt")
-        if not last.exists():
-            return "stopped: no epoch was finished, so there is nothing to go on from"
+        last = self._run_folder() / CHECKPOINT_FOLDER / f"{LAST}.ckpt"
+        if self._command != "fit" or not last.exists():
+            return "stopped: nothing was finished that could be gone on from"
         return f"stopped: go on with  python train.py fit --ckpt_path {last}"
 
-    before_fit = before_validate = before_test = before_predict = _begin
+    before_fit = before_validate = before_test = _begin
+
+    def before_predict(self) -> None:
+        if self.trainer.world_size > 1:
+            raise UserError("predict runs in one process: leave --trainer.devices at 1")
+        self._begin()
 
     def after_fit(self) -> None:
         self.metrics = self._describe() | record.describe_training(self.trainer, self._stopwatch)
@@ -161,11 +166,10 @@ class FashionCLI(LightningCLI):
 
     def predict(self, **kwargs: Any) -> None:
         batches = self.trainer.predict(**kwargs)
-        if self.trainer.is_global_zero and batches:
-            labels, probabilities = concatenate(cast(list[tuple[Tensor, Tensor]], batches))
-            path = Path(self._run_folder(), "predictions.csv")
-            write_predictions(path, labels, probabilities)
-            print(f"{len(labels):,} predictions: {path}")
+        labels, probabilities = concatenate(cast(list[tuple[Tensor, Tensor]], batches))
+        path = self._run_folder() / "predictions.csv"
+        write_predictions(path, labels, probabilities)
+        print(f"{len(labels):,} predictions: {path}")
 
     def _checkpoint_to_judge(self) -> str | None:
         """The best checkpoint, or the last where nothing was there to choose by; ``None``: the weights as they are."""
@@ -182,20 +186,20 @@ class FashionCLI(LightningCLI):
         return record.describe_run(self.trainer, self.model, name, str(self._command), seed)
 
     def _finish(self) -> None:
-        folder = self._run_folder()
-        if self.trainer.is_global_zero:
-            record.write_metrics(Path(folder), self.metrics)
-            if self._command == "fit":
-                record.log_hyperparameters(self.trainer, self._plain_config(), self.metrics)
-            print(summary_table(self.metrics, folder), flush=True)
+        if not self.trainer.is_global_zero:
+            return
+        if self.trainer.fast_dev_run:
+            print(summary_table(self.metrics, "none (fast_dev_run keeps nothing)"), flush=True)
+            return
+        record.write_metrics(self._run_folder(), self.metrics)
+        if self._command == "fit":
+            keeper = next(c for c in self.trainer.callbacks if isinstance(c, RunKeeper))
+            record.log_hyperparameters(self.trainer, keeper.plain_config(), self.metrics)
+        print(summary_table(self.metrics, str(self._run_folder())), flush=True)
 
-    def _plain_config(self) -> dict[str, Any]:
-        return next(c for c in self.trainer.callbacks if isinstance(c, RunKeeper)).plain_config()
-
-    def _run_folder(self) -> str:
-        folder = self.trainer.log_dir
-        assert folder is not None, "the run logger comes first and has a folder"
-        return folder
+    def _run_folder(self) -> Path:
+        """Where this run's files are; for the first process alone."""
+        return Path(self.trainer.loggers[0].log_dir)
 
 
 def _as_list(value: Any) -> list[Any]:

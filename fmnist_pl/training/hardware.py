@@ -1,6 +1,7 @@
 """What to compute on and in which number format, unless the user says."""
 
 import ctypes
+import platform
 
 import torch
 
@@ -27,6 +28,13 @@ def short_precision(precision: str) -> str:
     return {"bf16-mixed": "bf16", "16-mixed": "fp16", "32-true": "float32", "64-true": "float64"}.get(
         precision, precision
     )
+
+
+def device_name(device: torch.device) -> str:
+    """The model of a GPU, or of the CPU and how many of its cores this process may use."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{torch.cpu.get_capabilities().get('cpu_name') or platform.machine()}, {torch.get_num_threads()} threads"
 
 
 def keep_freed_memory() -> None:

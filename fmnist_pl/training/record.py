@@ -12,7 +12,7 @@ from lightning import LightningModule, Trainer
 
 from fmnist_pl import __version__
 from fmnist_pl.files import replacing
-from fmnist_pl.training.hardware import short_precision
+from fmnist_pl.training.hardware import device_name, short_precision
 from fmnist_pl.training.stopwatch import Stopwatch
 
 FILE_NAME = "metrics.json"
@@ -28,9 +28,7 @@ def describe_run(trainer: Trainer, model: LightningModule, config: str, command:
         "seed": seed,
         "params": sum(parameter.numel() for parameter in model.parameters()),
         "device": device.type,
-        "device_name": torch.cuda.get_device_name(device)
-        if device.type == "cuda"
-        else platform.processor() or platform.machine(),
+        "device_name": device_name(device),
         "devices": trainer.world_size,
         "precision": short_precision(str(trainer.precision)),
         "versions": {
@@ -53,7 +51,7 @@ def describe_training(trainer: Trainer, stopwatch: Stopwatch) -> dict[str, Any]:
 
 def stage_metrics(figures: Mapping[str, Any], stage: str) -> dict[str, float]:
     """``{"acc": .., "loss": ..}`` of a stage, from figures named ``stage/name``."""
-    return {name: float(figures[f"{stage}/{name}"]) for name in ("acc", "loss")}
+    return {name: round(float(figures[f"{stage}/{name}"]), 6) for name in ("acc", "loss")}
 
 
 def log_hyperparameters(trainer: Trainer, config: dict[str, Any], metrics: dict[str, Any]) -> None:

@@ -1,6 +1,8 @@
 """A user's mistake is one clear line and an exit code, and costs nothing that was there before."""
 
 import gzip
+import re
+import resource
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,7 @@ import torch
 
 from fmnist_pl.errors import UserError
 from fmnist_pl.training import main, train
+from fmnist_pl.training.checkpoints import LastCheckpoint
 from tests.conftest import SMALL, run_folder
 
 FIT = ["fit", "--config", "dense.yaml", *SMALL, "--trainer.max_epochs", "1"]
@@ -48,7 +51,7 @@ def test_one_line_and_a_code(
     lines = [line for line in errors.splitlines() if line.startswith("error: ")]
     assert len(lines) == 1
     assert "Traceback" not in errors
-    assert __import__("re").search(message, lines[0]), lines[0]
+    assert re.search(message, lines[0]), lines[0]
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
 
 
@@ -107,6 +110,11 @@ def test_a_nan_names_its_step_and_leaves_the_last_good_checkpoint(
     assert all(tensor.isfinite().all() for tensor in last["state_dict"].values())
 
 
+def test_a_cycle_without_an_end(fit: Callable[..., dict[str, Any]]) -> None:
+    with pytest.raises(UserError, match="set --trainer.max_epochs"):
+        fit("--lr_scheduler", "OneCycle", epochs=-1)
+
+
 def test_a_rate_that_diverges(fit: Callable[..., dict[str, Any]]) -> None:
     with pytest.raises(UserError, match="not finite|loss after step"):
         fit("--optimizer", "SGD", "--optimizer.lr", "1e30", epochs=3)
@@ -121,19 +129,19 @@ def test_a_runs_folder_that_cannot_be_made(fit: Callable[..., dict[str, Any]], t
 def test_a_full_disk_while_saving_leaves_the_old_checkpoint(
     fit: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = torch.save
-    saves = []
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    original = LastCheckpoint.on_train_epoch_end
 
-    def save(checkpoint: Any, file: Any) -> None:
-        saves.append(file)
-        if len(saves) > 2:
-            file.write(b"half")
-            raise OSError(28, "No space left on device")
-        original(checkpoint, file)
+    def fill_the_disk(*arguments: Any) -> None:
+        original(*arguments)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))  # a checkpoint takes over a megabyte
 
-    monkeypatch.setattr(torch, "save", save)
-    with pytest.raises(UserError, match=r"cannot write .*\.ckpt: No space left on device"):
-        fit(epochs=2)
+    monkeypatch.setattr(LastCheckpoint, "on_train_epoch_end", fill_the_disk)
+    try:
+        with pytest.raises(UserError, match=r"cannot write .*\.ckpt: File too large"):
+            fit("--trainer.logger", "false", epochs=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     folder = run_folder(tmp_path) / "checkpoints"
     assert {path.name for path in folder.iterdir()} == {"best.ckpt", "last.ckpt"}
     assert torch.load(folder / "last.ckpt", weights_only=True)["epoch"] == 0

@@ -11,6 +11,7 @@ import torch
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from fmnist_pl.errors import UserError
 from fmnist_pl.models import CNNClassifier, DenseClassifier
 from fmnist_pl.training import train
 from tests.conftest import SMALL, run_folder, weights
@@ -94,6 +95,9 @@ def test_predict_writes_a_table(fit: Fit, tmp_path: Path) -> None:
     rows = [line.split(",") for line in lines[1:]]
     assert sum(row[1] == row[2] for row in rows) / 100 == pytest.approx(metrics["test"]["acc"])
     assert all(abs(sum(map(float, row[3:])) - 1) < 1e-4 for row in rows)
+    two = ["--trainer.devices", "2", "--trainer.accelerator", "cpu", "--trainer.strategy", "ddp"]
+    with pytest.raises(UserError, match="predict runs in one process"):
+        train(["predict", "--ckpt_path", str(best), "--trainer.default_root_dir", str(tmp_path), *two])
 
 
 def test_a_checkpoint_loads_without_the_command_line(fit: Fit, tmp_path: Path) -> None:
@@ -112,6 +116,11 @@ def test_without_validation_the_last_epoch_is_tested(fit: Fit, tmp_path: Path) -
 
 def test_no_test_when_told_so(fit: Fit) -> None:
     assert "test" not in fit("--test_after_fit", "false")
+
+
+def test_a_quick_try_keeps_nothing(fit: Fit, tmp_path: Path) -> None:
+    fit("--trainer.fast_dev_run", "true")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_folds(fit: Fit) -> None:
