@@ -3,8 +3,8 @@
     python benchmarks/seeds.py cnn dense --seeds 3
 
 Runs ``train.py fit --config NAME.yaml --seed_everything S`` for S from 0, one after another, with nothing changed, and
-prints mean and standard deviation (n - 1) of the accuracies, and the seconds of training. Runs that are already below
-the folder are not made again: the command can be stopped and started.
+prints mean and standard deviation (n - 1) of the accuracies, and the median seconds of training. Runs that are already
+below the folder, and no older than their config, are not made again: the command can be stopped and started.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fmnist_pl.training import train
+from fmnist_pl.training.arguments import find_config
 
 
 def main() -> None:
@@ -33,9 +34,10 @@ def main() -> None:
 
 def _run(config: str, seed: int, folder: str) -> dict[str, Any]:
     name = f"{config}-seed{seed}"
-    finished = sorted(Path(folder, name).glob("version_*/metrics.json"))
+    changed = find_config(config).stat().st_mtime
+    finished = [p for p in Path(folder, name).glob("version_*/metrics.json") if p.stat().st_mtime > changed]
     if finished:
-        metrics = json.loads(finished[-1].read_text())
+        metrics = json.loads(max(finished, key=lambda path: path.stat().st_mtime).read_text())
     else:
         where = ["--name", name, "--trainer.default_root_dir", folder, "--seed_everything", str(seed)]
         metrics = train(["fit", "--config", f"{config}.yaml", *where])

@@ -28,6 +28,7 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO]:
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
         temporary = None
+        _sync_folder(path.parent)
     except OSError as error:
         raise UserError(
             f"cannot write {path}: {error.strerror or error}; free some space or choose another folder"
@@ -41,3 +42,13 @@ def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
     return current
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a renaming last (a folder cannot be opened so on Windows, which needs none of it)."""
+    if hasattr(os, "O_DIRECTORY"):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

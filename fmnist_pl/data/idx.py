@@ -5,6 +5,7 @@ The format: a big-endian magic number (2051 images, 2049 labels), the size of ea
 
 import gzip
 import hashlib
+import math
 import struct
 import zlib
 from pathlib import Path
@@ -35,25 +36,23 @@ def read_images(path: Path, sha256: str | None = None) -> Tensor:
     Raises:
         UserError: The file is unreadable, broken, of another kind or size, or of another digest.
     """
-    dimensions, pixels = _read(path, IMAGES_MAGIC, dimensions=3, sha256=sha256)
-    if dimensions[1:] != (IMAGE_SIZE, IMAGE_SIZE):
-        raise _broken(path, f"its images are {dimensions[1]}x{dimensions[2]}, not {IMAGE_SIZE}x{IMAGE_SIZE}")
-    return pixels.view(-1, 1, IMAGE_SIZE, IMAGE_SIZE)
+    return _read(path, IMAGES_MAGIC, (IMAGE_SIZE, IMAGE_SIZE), sha256).view(-1, 1, IMAGE_SIZE, IMAGE_SIZE)
 
 
 def read_labels(path: Path, sha256: str | None = None) -> Tensor:
     """Read an IDX label file; as `read_images`, but returns int64 labels (N,), all of them known classes."""
-    _, labels = _read(path, LABELS_MAGIC, dimensions=1, sha256=sha256)
+    labels = _read(path, LABELS_MAGIC, (), sha256)
     if len(labels) and int(labels.max()) >= len(CLASSES):
         raise _broken(path, f"it holds the label {int(labels.max())}; labels are 0 to {len(CLASSES) - 1}")
     return labels.long()
 
 
-def _read(path: Path, magic: int, dimensions: int, sha256: str | None) -> tuple[tuple[int, ...], Tensor]:
+def _read(path: Path, magic: int, item_size: tuple[int, ...], sha256: str | None) -> Tensor:
+    """The bytes of a file whose items must be of this size: ``()`` for a label, ``(28, 28)`` for an image."""
     try:
         with _open(path) as file:
-            header, sizes = _read_header(file, path, magic, dimensions)
-            payload = _read_payload(file, path, sizes)
+            header, count = _read_header(file, path, magic, item_size)
+            payload = _read_payload(file, path, count * math.prod(item_size))
     except PermissionError as error:
         raise UserError(f"cannot read {path}: permission denied; make it readable (chmod +r)") from error
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
@@ -65,32 +64,30 @@ def _read(path: Path, magic: int, dimensions: int, sha256: str | None) -> tuple[
             f"{path} is not the official file (its SHA-256 differs): fetch it again, "
             "or say --data.verify false if these are your own images"
         )
-    return sizes, torch.frombuffer(payload, dtype=torch.uint8)
+    return torch.frombuffer(payload, dtype=torch.uint8)
 
 
 def _open(path: Path) -> BinaryIO:
     return cast(BinaryIO, gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
 
 
-def _read_header(file: BinaryIO, path: Path, magic: int, dimensions: int) -> tuple[bytes, tuple[int, ...]]:
-    header = file.read(4 + 4 * dimensions)
+def _read_header(file: BinaryIO, path: Path, magic: int, item_size: tuple[int, ...]) -> tuple[bytes, int]:
+    length = 4 * (2 + len(item_size))
+    header = file.read(length)
     found = int.from_bytes(header[:4], "big")
     if len(header) >= 4 and found != magic:
         raise _broken(path, f"its magic number is {found}, not {magic}")
-    if len(header) < 4 + 4 * dimensions:
+    if len(header) < length:
         raise _broken(path, "it ends within its header")
-    sizes = struct.unpack(f">{dimensions}I", header[4:])
-    if not 0 < sizes[0] <= MAX_ITEMS:
-        raise _broken(path, f"its header announces {sizes[0]:,} items; 1 to {MAX_ITEMS:,} are read")
-    if any(size > 1024 for size in sizes[1:]):
-        raise _broken(path, f"its header announces images of {sizes[1]}x{sizes[2]} pixels")
-    return header, sizes
+    count, *size = struct.unpack(f">{1 + len(item_size)}I", header[4:])
+    if not 0 < count <= MAX_ITEMS:
+        raise _broken(path, f"its header announces {count:,} items; 1 to {MAX_ITEMS:,} are read")
+    if tuple(size) != item_size:
+        raise _broken(path, f"its images are {size[0]}x{size[1]}, not {item_size[0]}x{item_size[1]}")
+    return header, count
 
 
-def _read_payload(file: BinaryIO, path: Path, sizes: tuple[int, ...]) -> bytearray:
-    expected = 1
-    for size in sizes:
-        expected *= size
+def _read_payload(file: BinaryIO, path: Path, expected: int) -> bytearray:
     payload = bytearray(file.read(expected))
     if len(payload) < expected:
         raise _broken(path, f"it is truncated: {len(payload):,} of {expected:,} bytes")

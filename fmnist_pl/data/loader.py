@@ -71,7 +71,7 @@ class BatchLoader:
         if len(data) // max(len(self), 1) < world_size:
             raise UserError(
                 f"a batch of {batch_size} of {len(data):,} images cannot be shared by {world_size} processes: "
-                "raise data.batch_size or lower trainer.devices"
+                "raise data.batch_size (data.eval_batch_size) or lower trainer.devices"
             )
 
     def __len__(self) -> int:

@@ -77,7 +77,7 @@ class Classifier(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         loss = self._step(batch, "train")
-        if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:
+        if (self.global_step + 1) % max(self.trainer.log_every_n_steps, 1) == 0:
             self.log("train/loss_step", loss)
         return loss
 
@@ -96,7 +96,7 @@ class Classifier(LightningModule):
         self._log_totals("train")
         schedule = self.lr_schedulers()
         if isinstance(schedule, Plateau):
-            schedule.step(self.trainer.callback_metrics[schedule.monitor])
+            self._step_plateau(schedule)
 
     def on_validation_epoch_end(self) -> None:
         self._log_totals("val")
@@ -109,6 +109,8 @@ class Classifier(LightningModule):
         optimizer = self.optimizer(self.parameters())
         if optimizer.defaults.get("weight_decay"):
             optimizer = self.optimizer(self._kernels_and_the_rest())
+        # else Lightning refuses to clip the gradients of a fused optimizer
+        optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
         if self.lr_scheduler is None:
             return optimizer
         scheduler = self.lr_scheduler(optimizer)
@@ -126,6 +128,13 @@ class Classifier(LightningModule):
         kernels = [p for p in parameters if p.ndim > 1]
         rest = [p for p in parameters if p.ndim <= 1]
         return [{"params": kernels}, {"params": rest, "weight_decay": 0.0}]
+
+    def _step_plateau(self, schedule: Plateau) -> None:
+        figures = self.trainer.callback_metrics
+        if schedule.monitor not in figures:
+            known = ", ".join(sorted(figures))
+            raise UserError(f"lr_scheduler.monitor is {schedule.monitor}, but the figures of an epoch are {known}")
+        schedule.step(figures[schedule.monitor])
 
     def _step(self, batch: Batch, stage: str) -> Tensor:
         images, labels = batch

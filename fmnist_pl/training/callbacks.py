@@ -5,7 +5,7 @@ from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelSumm
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
 from fmnist_pl.training.checkpoints import BestCheckpoint, LastCheckpoint
 from fmnist_pl.training.guards import NanGuard
-from fmnist_pl.training.progress import EpochLines, progress_bar
+from fmnist_pl.training.progress import EpochLines
 from fmnist_pl.training.step_seeds import StepSeeds
 from fmnist_pl.training.stopwatch import Stopwatch
 
@@ -22,7 +22,7 @@ def fit_callbacks(
         summary: Whether to print the layers of the network.
     """
     callbacks: list[Callback] = [StepSeeds(data.seed), NanGuard(), stopwatch, EpochLines(stopwatch)]
-    callbacks += [LearningRateMonitor(logging_interval="step"), *progress_bar()]
+    callbacks.append(LearningRateMonitor(logging_interval="step"))
     if summary:
         callbacks.append(ModelSummary(max_depth=2))
     if checkpointing and data.has_validation:

@@ -1,7 +1,6 @@
 """Checkpoints that survive a crash: ``best.ckpt`` by validation accuracy, ``last.ckpt`` of every epoch."""
 
 import io
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -60,14 +59,16 @@ class BestCheckpoint(ModelCheckpoint):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the best epoch so far along into the new run's folder, so that a resumed run can still choose it."""
+        if not state_dict["best_model_path"]:
+            return
         assert self.dirpath is not None
         old, new = Path(state_dict["best_model_path"]), Path(self.dirpath, f"{BEST}.ckpt")
         if not old.is_file():
             rank_zero_warn(f"the best epoch so far, {old}, is gone: the best is chosen among the epochs to come")
             return
         if rank_zero_only.rank == 0 and old.resolve() != new.resolve():
-            new.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(old, new)
+            with replacing(new, "wb") as file:
+                file.write(old.read_bytes())
         score = state_dict["best_model_score"]
         super().load_state_dict(
             state_dict

@@ -1,12 +1,13 @@
 """The command line: LightningCLI with this project's defaults, run folders and test after the fit."""
 
+import signal
 import sys
 from pathlib import Path
 from typing import Any, cast
 
 from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, ProgressBar
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from torch import Tensor
 
@@ -26,6 +27,7 @@ from fmnist_pl.training.checkpoints import (
     figures_of,
 )
 from fmnist_pl.training.hardware import choose_device_type, choose_precision, short_precision
+from fmnist_pl.training.mistakes import mistake_behind
 from fmnist_pl.training.parser import OneLineErrorParser, add_run_arguments
 from fmnist_pl.training.predictions_file import concatenate, write_predictions
 from fmnist_pl.training.progress import progress_bar
@@ -37,7 +39,7 @@ from fmnist_pl.training.stopwatch import Stopwatch
 __all__ = ["FashionCLI", "StopAtAccuracy"]  # StopAtAccuracy: so that configs find it by its name
 
 METHOD_DEFAULTS = {"weights_only": True, "verbose": False}
-TRAINER_DEFAULTS = {"max_epochs": 10, "num_sanity_val_steps": 0, "default_root_dir": "runs"}
+TRAINER_DEFAULTS = {"devices": 1, "max_epochs": 10, "num_sanity_val_steps": 0, "default_root_dir": "runs"}
 
 
 class FashionCLI(LightningCLI):
@@ -55,7 +57,7 @@ class FashionCLI(LightningCLI):
             subclass_mode_model=True,
             auto_configure_optimizers=False,
             save_config_callback=RunKeeper,
-            seed_everything_default=0,
+            save_config_kwargs={"save_to_log_dir": False},  # it does so itself
             trainer_defaults=TRAINER_DEFAULTS,
             parser_class=OneLineErrorParser,
             parser_kwargs={"description": "Train, validate, test and use Fashion-MNIST classifiers."},
@@ -78,6 +80,11 @@ class FashionCLI(LightningCLI):
         # LightningCLI's own warns where a program is called with arguments of its own, as pytest is
         self.config = parser.parse_args(cast(list[str], args))
 
+    def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument(
+            "--seed_everything", type=int, default=0, help="Seed of the weights, the order, augmentation and dropout."
+        )
+
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         add_run_arguments(parser, self._default_name)
         if self._command == "fit":
@@ -90,12 +97,12 @@ class FashionCLI(LightningCLI):
         device_type = choose_device_type(str(config.accelerator))
         kwargs["precision"] = config.precision or choose_precision(device_type)
         kwargs["logger"] = self._loggers(config.logger, config.default_root_dir)
+        if config.enable_progress_bar is None:
+            kwargs["enable_progress_bar"] = config.enable_progress_bar = sys.stdout.isatty()
         kwargs["callbacks"] = [*_as_list(config.callbacks), *self._callbacks(config)]
         kwargs["plugins"] = [*_as_list(config.plugins), AtomicCheckpointIO()]
         if not self.datamodule.has_validation:
             kwargs["limit_val_batches"] = 0
-        if config.enable_progress_bar is None:
-            kwargs["enable_progress_bar"] = sys.stdout.isatty()
         try:
             return super().instantiate_trainer(**kwargs)
         except (ValueError, TypeError, ImportError, MisconfigurationException) as error:
@@ -106,53 +113,71 @@ class FashionCLI(LightningCLI):
         return [run_logger, *([] if isinstance(configured, bool) else _as_list(configured))]
 
     def _callbacks(self, config: Any) -> list[Callback]:
+        own_bar = any(isinstance(callback, ProgressBar) for callback in _as_list(config.callbacks))
+        callbacks: list[Callback] = [progress_bar()] if config.enable_progress_bar and not own_bar else []
         if self._command != "fit":
-            return progress_bar()
+            return callbacks
         checkpointing, summary = config.enable_checkpointing is not False, config.enable_model_summary is not False
-        return fit_callbacks(self.datamodule, self._stopwatch, checkpointing, summary)
+        return callbacks + fit_callbacks(self.datamodule, self._stopwatch, checkpointing, summary)
 
     def _begin(self) -> None:
-        """Check the images before a folder is made or a process started, and say what will happen on what."""
-        self.datamodule.prepare_data()
+        """Check the images, claim the folder and say what will happen, before a process is started or a step made."""
         trainer, data = self.trainer, self.datamodule
-        if trainer.is_global_zero:
-            precision = short_precision(str(trainer.precision))
-            print(
-                f"{self._command} {self._get(self.config, 'name')}: {data.loaded_source} images, "
-                f"{trainer.world_size} x {trainer.strategy.root_device.type}, {precision}, channels_last, "
-                f"seed {data.seed}",
-                flush=True,
-            )
+        if not trainer.is_global_zero:
+            return
+        data.prepare_data()
+        precision = short_precision(str(trainer.precision))
+        print(
+            f"{self._command} {self._get(self.config, 'name')}: {data.loaded_source} images, "
+            f"{trainer.world_size} x {trainer.strategy.root_device.type}, {precision}, channels_last, seed {data.seed}",
+            flush=True,
+        )
+        if not trainer.fast_dev_run:
+            self._run_folder()
 
-    def _run_subcommand(self, subcommand: str) -> None:
-        try:
-            super()._run_subcommand(subcommand)
-        except SystemExit as error:  # how Lightning ends after Ctrl-C and SIGTERM
-            raise UserError(self._how_to_go_on()) from error
-        except RuntimeError as error:
-            if "loading state_dict" not in str(error):
-                raise
-            what = " ".join(str(error).split())
-            raise UserError(f"the checkpoint does not fit the model that is asked for: {what[:200]}...") from error
+    before_fit = before_test = _begin
 
-    def _how_to_go_on(self) -> str:
-        last = self._run_folder() / CHECKPOINT_FOLDER / f"{LAST}.ckpt"
-        if self._command != "fit" or not last.exists():
-            return "stopped: nothing was finished that could be gone on from"
-        return f"stopped: go on with  python train.py fit --ckpt_path {last}"
-
-    before_fit = before_validate = before_test = _begin
+    def before_validate(self) -> None:
+        if not self.datamodule.has_validation:
+            raise UserError("there are no validation images: data.val_fraction is 0")
+        self._begin()
 
     def before_predict(self) -> None:
         if self.trainer.world_size > 1:
             raise UserError("predict runs in one process: leave --trainer.devices at 1")
         self._begin()
 
+    def _run_subcommand(self, subcommand: str) -> None:
+        try:
+            super()._run_subcommand(subcommand)
+        except BaseException as error:
+            self._end_other_processes()
+            if isinstance(error, SystemExit):  # how Lightning ends after Ctrl-C and SIGTERM
+                raise UserError(self._how_to_go_on()) from error
+            mistake = mistake_behind(error)
+            if mistake is None:
+                raise
+            raise mistake from error
+
+    def _end_other_processes(self) -> None:
+        launcher = self.trainer.strategy.launcher
+        if hasattr(launcher, "kill"):
+            launcher.kill(signal.SIGTERM)
+
+    def _how_to_go_on(self) -> str:
+        if self._command != "fit" or not self.trainer.is_global_zero or self.trainer.fast_dev_run:
+            return "stopped"
+        last = self._run_folder() / CHECKPOINT_FOLDER / f"{LAST}.ckpt"
+        if not last.exists():
+            return "stopped: no epoch was finished, so there is nothing to go on from"
+        return f"stopped: go on with  python train.py fit --ckpt_path {last}"
+
     def after_fit(self) -> None:
         self.metrics = self._describe() | record.describe_training(self.trainer, self._stopwatch)
         checkpoint = self._checkpoint_to_judge()
-        if self.datamodule.has_validation:
-            self.metrics["val"] = record.stage_metrics(figures_of(checkpoint) or self.trainer.callback_metrics, "val")
+        figures = figures_of(checkpoint) or self.trainer.callback_metrics
+        if "val/acc" in figures:
+            self.metrics["val"] = record.stage_metrics(figures, "val")
         if self._get(self.config, "test_after_fit"):
             self.trainer.test(self.model, self.datamodule, ckpt_path=checkpoint, verbose=False, weights_only=True)
             self.metrics["test"] = record.stage_metrics(self.trainer.callback_metrics, "test")
@@ -166,6 +191,8 @@ class FashionCLI(LightningCLI):
 
     def predict(self, **kwargs: Any) -> None:
         batches = self.trainer.predict(**kwargs)
+        if self.trainer.fast_dev_run:
+            return
         labels, probabilities = concatenate(cast(list[tuple[Tensor, Tensor]], batches))
         path = self._run_folder() / "predictions.csv"
         write_predictions(path, labels, probabilities)
@@ -194,7 +221,7 @@ class FashionCLI(LightningCLI):
         record.write_metrics(self._run_folder(), self.metrics)
         if self._command == "fit":
             keeper = next(c for c in self.trainer.callbacks if isinstance(c, RunKeeper))
-            record.log_hyperparameters(self.trainer, keeper.plain_config(), self.metrics)
+            record.log_hyperparameters(self.trainer, keeper.plain_config(self.trainer), self.metrics)
         print(summary_table(self.metrics, str(self._run_folder())), flush=True)
 
     def _run_folder(self) -> Path:

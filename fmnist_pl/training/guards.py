@@ -13,8 +13,8 @@ from fmnist_pl.errors import UserError
 class NanGuard(Callback):
     """Stops the run at a loss that is not finite, names the step, and leaves the checkpoints as they are.
 
-    Losses are looked at together, every ``log_every_n_steps`` steps and before each validation (after which a
-    checkpoint is written), so that a GPU need not wait at each step.
+    Losses are looked at together, every ``log_every_n_steps`` steps, so that a GPU need not wait at each; the weights
+    before each validation and at the end of each epoch, when checkpoints are written.
     """
 
     def __init__(self) -> None:
@@ -27,10 +27,16 @@ class NanGuard(Callback):
         if len(self._losses) >= trainer.log_every_n_steps or batch_idx + 1 == trainer.num_training_batches:
             self._check(trainer)
 
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        loss = trainer.callback_metrics.get("val/loss")
-        if loss is not None and not loss.isfinite() and not trainer.sanity_checking:
-            raise _diverged(trainer, f"the validation loss after step {trainer.global_step} is {loss.item()}")
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._check_weights(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._check_weights(trainer, pl_module)
+
+    def _check_weights(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.sanity_checking or all(weight.isfinite().all() for weight in pl_module.parameters()):
+            return
+        raise _diverged(trainer, f"the weights are not finite after step {trainer.global_step}")
 
     def _check(self, trainer: Trainer) -> None:
         finite = torch.stack(self._losses).isfinite().tolist()

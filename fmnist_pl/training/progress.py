@@ -1,6 +1,5 @@
 """What a person sees while a run trains."""
 
-import sys
 import time
 
 from lightning import LightningModule, Trainer
@@ -9,9 +8,9 @@ from lightning.pytorch.callbacks import Callback, ProgressBar, TQDMProgressBar
 from fmnist_pl.training.stopwatch import Stopwatch
 
 
-def progress_bar() -> list[Callback]:
-    """A bar in a terminal; none where the output goes to a file."""
-    return [TQDMProgressBar(refresh_rate=10)] if sys.stdout.isatty() else []
+def progress_bar() -> ProgressBar:
+    """The bar for a terminal."""
+    return TQDMProgressBar(refresh_rate=10)
 
 
 class EpochLines(Callback):

@@ -5,11 +5,10 @@ import sys
 import warnings
 from typing import Any
 
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-
 from fmnist_pl.errors import UserError
 from fmnist_pl.training.cli import FashionCLI
 from fmnist_pl.training.hardware import keep_freed_memory
+from fmnist_pl.training.mistakes import mistake_behind
 
 QUIET_LOGGERS = ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed")
 EXPECTED_WARNINGS = (
@@ -37,13 +36,11 @@ def train(args: list[str]) -> dict[str, Any]:
     keep_freed_memory()
     try:
         return FashionCLI(args).metrics
-    except MisconfigurationException as error:
-        raise UserError(" ".join(str(error).split())) from error
-    except ValueError as error:
-        # the parser wraps what a constructor raises
-        if isinstance(error.__cause__, UserError):
-            raise error.__cause__ from None
-        raise
+    except Exception as error:
+        mistake = mistake_behind(error)
+        if mistake is None:
+            raise
+        raise mistake from error
 
 
 def main(args: list[str] | None = None) -> int:

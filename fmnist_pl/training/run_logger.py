@@ -1,5 +1,6 @@
 """The run's own folder, ``runs/<name>/version_N``, and the TensorBoard events in it."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ class RunLogger(TensorBoardLogger):
         name: Folder of the runs of one config, below ``root``.
         events: Whether to write TensorBoard events.
         """
+        root = os.path.expandvars(Path(root).expanduser())
         super().__init__(root, name=name, log_graph=events, default_hp_metric=False)
         self._events = events
         self._version: int | None = None

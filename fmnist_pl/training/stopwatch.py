@@ -57,6 +57,9 @@ class Stopwatch(Callback):
         self.seconds += now - self._fit_start
         self._fit_start = now
 
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.seconds += time.perf_counter() - self._fit_start  # the last epoch's checkpoints
+
     def state_dict(self) -> dict[str, Any]:
         return {"seconds": self.seconds, "step_seconds": self.step_seconds, "images": self.images}
 

@@ -41,7 +41,8 @@ BROKEN_IMAGES = {
     "labels for images": ("x", labels_idx(20), "magic number is 2049, not 2051"),
     "other dimensions": ("x", images_idx(2, side=32), "images are 32x32, not 28x28"),
     "a header of four billion": ("x", idx_bytes(2051, 2**32 - 1, 28, 28, payload=b""), "announces 4,294,967,295 items"),
-    "a header of huge images": ("x", idx_bytes(2051, 1, 2**31, 2**31, payload=b""), "images of 2147483648x2147483648"),
+    "a header of a terabyte": ("x", idx_bytes(2051, 10**6, 1024, 1024, payload=b""), "images are 1024x1024, not 28x28"),
+    "a header of huge images": ("x", idx_bytes(2051, 1, 2**31, 2**31, payload=b""), "images are 2147483648x2147483648"),
 }
 
 
