@@ -16,8 +16,11 @@ from fmnist_pl.data.facts import OFFICIAL_FILES
 
 ROOT = Path(__file__).parents[1]
 
-SMALL = ["--data.source", "synthetic", "--data.synthetic_size", "600", "--trainer.enable_model_summary", "false"]
-"""A run of seconds: 540 drawn training images."""
+SMALL = [
+    "--data.source", "synthetic", "--data.synthetic_size", "600",
+    "--trainer.enable_model_summary", "false", "--trainer.accelerator", "cpu",
+]  # fmt: skip
+"""A run of seconds: 540 drawn training images, on the CPU wherever the tests run."""
 
 
 @pytest.fixture(autouse=True)

@@ -37,6 +37,10 @@ def _config_of_a_run() -> dict:
     return {key: value for key, value in keys.items() if value is not None}
 
 
+def test_nothing_is_left_to_fill_in() -> None:
+    assert "@@" not in README
+
+
 def test_every_config_is_named() -> None:
     for path in (ROOT / "configs").glob("*.yaml"):
         assert path.stem in README

@@ -27,7 +27,6 @@ from fmnist_pl.training.checkpoints import (
     figures_of,
 )
 from fmnist_pl.training.hardware import choose_device_type, choose_precision, short_precision
-from fmnist_pl.training.mistakes import mistake_behind
 from fmnist_pl.training.parser import OneLineErrorParser, add_run_arguments
 from fmnist_pl.training.predictions_file import concatenate, write_predictions
 from fmnist_pl.training.progress import progress_bar
@@ -154,10 +153,7 @@ class FashionCLI(LightningCLI):
             self._end_other_processes()
             if isinstance(error, SystemExit):  # how Lightning ends after Ctrl-C and SIGTERM
                 raise UserError(self._how_to_go_on()) from error
-            mistake = mistake_behind(error)
-            if mistake is None:
-                raise
-            raise mistake from error
+            raise
 
     def _end_other_processes(self) -> None:
         launcher = self.trainer.strategy.launcher

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import SMALL, run_folder
+from tests.conftest import ROOT, SMALL, run_folder
 
 ARGUMENTS = [
-    "--config", "dense.yaml", *SMALL, "--trainer.max_epochs", "3", "--trainer.accelerator", "cpu",
+    "--config", "dense.yaml", *SMALL, "--trainer.max_epochs", "3",
     "--optimizer.lr", "0.003", "--data.batch_size", "31",
 ]  # fmt: skip
 
@@ -38,6 +38,26 @@ def test_two_processes_train_as_one(metrics_of: Callable[..., dict[str, Any]]) -
     assert abs(two["test"]["acc"] - one["test"]["acc"]) <= 0.03
     # 100 test images, each counted once: a hundredth is the smallest step
     assert round(two["test"]["acc"] * 100, 4) == int(round(two["test"]["acc"] * 100, 4))
+
+
+def test_every_image_is_seen_once_by_one_of_two_processes(program: Callable[..., Any], tmp_path: Path) -> None:
+    record = tmp_path / "record"
+    record.mkdir()
+    two = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--data.augment.horizontal_flip", "0"]
+    recorder = ["--trainer.callbacks+", "tests.training.recorder.Recorder"]
+    done = program("fit", *ARGUMENTS, *two, *recorder, RECORD=str(record), PYTHONPATH=str(ROOT))
+    assert done.returncode == 0, done.stderr
+
+    def seen(stage: str, epoch: int) -> list[list[str]]:
+        return [(record / f"{stage}-{epoch}-{rank}").read_text().split() for rank in range(2)]
+
+    epochs = [seen("train", epoch) for epoch in range(3)]
+    for first, second in epochs:
+        assert abs(len(first) - len(second)) <= 18, "a batch is halved, to within one image"
+        assert len(first) + len(second) == len(set(first) | set(second)) == 540
+    assert len({tuple(first) for first, _ in epochs}) == 3, "another order in each epoch"
+    first, second = (path.read_text().split() for path in sorted(record.glob("test-*")))
+    assert len(first) + len(second) == len(set(first) | set(second)) == 100
 
 
 def test_an_error_in_two_processes_ends_both(program: Callable[..., Any]) -> None:

@@ -29,6 +29,11 @@ MISTAKES = {
     "an unknown activation": ([*FIT, "--model.activation", "rellu"], r"rellu"),
     "no such checkpoint": (["test", "--ckpt_path", "nope.ckpt"], r"no checkpoint nope.ckpt"),
     "a batch size of nothing": ([*FIT, "--data.batch_size", "0"], r"data.batch_size is 0"),
+    "validation of nothing": (
+        ["validate", "--config", "dense.yaml", *SMALL, "--data.val_fraction", "0"],
+        r"no validation",
+    ),
+    "too small a part": ([*FIT, "--data.val_fraction", "0.0001"], r"of 600 images is none"),
     "too many folds": ([*FIT, "--data.num_folds", "5", "--data.fold", "5"], r"data.fold is 5"),
     "a flip beyond certainty": ([*FIT, "--data.augment.horizontal_flip", "2"], r"horizontal_flip is 2"),
     "a device that is none": ([*FIT, "--trainer.accelerator", "hpu"], r"hpu"),
@@ -115,6 +120,39 @@ def test_a_cycle_without_an_end(fit: Callable[..., dict[str, Any]]) -> None:
         fit("--lr_scheduler", "OneCycle", epochs=-1)
 
 
+LATE_MISTAKES = {
+    "early stopping on nothing": (
+        ["--trainer.callbacks+", "EarlyStopping", "--trainer.callbacks.monitor", "val/f1"], "EarlyStopping.*val/f1"
+    ),
+    "a plateau of nothing": (["--lr_scheduler", "Plateau", "--lr_scheduler.monitor", "val/f1"], "figures of an epoch are"),
+    "validation beyond the epoch": (["--trainer.val_check_interval", "1000"], "val_check_interval"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", LATE_MISTAKES)
+def test_mistakes_that_show_only_in_training(fit: Callable[..., dict[str, Any]], mistake: str) -> None:
+    arguments, message = LATE_MISTAKES[mistake]
+    with pytest.raises(UserError, match=message):
+        fit(*arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--trainer.gradient_clip_val", "1.0", "--trainer.precision", "bf16-mixed"],
+        ["--trainer.limit_val_batches", "0"],
+        ["--trainer.max_steps", "3"],
+        ["--trainer.check_val_every_n_epoch", "2"],
+        ["--trainer.log_every_n_steps", "0"],
+        ["--trainer.enable_checkpointing", "false"],
+        ["--trainer.enable_progress_bar", "false"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_what_is_no_mistake_works(fit: Callable[..., dict[str, Any]], arguments: list[str]) -> None:
+    assert "test" in fit(*arguments, "--optimizer.fused", "true")
+
+
 def test_a_rate_that_diverges(fit: Callable[..., dict[str, Any]]) -> None:
     with pytest.raises(UserError, match="not finite|loss after step"):
         fit("--optimizer", "SGD", "--optimizer.lr", "1e30", epochs=3)
@@ -138,8 +176,8 @@ def test_a_full_disk_while_saving_leaves_the_old_checkpoint(
 
     monkeypatch.setattr(LastCheckpoint, "on_train_epoch_end", fill_the_disk)
     try:
-        with pytest.raises(UserError, match=r"cannot write .*\.ckpt: File too large"):
-            fit("--trainer.logger", "false", epochs=2)
+        with pytest.raises(UserError, match=r"cannot write .*File too large"):
+            fit("--trainer.log_every_n_steps", "1", epochs=2)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     folder = run_folder(tmp_path) / "checkpoints"

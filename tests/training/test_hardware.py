@@ -1,9 +1,12 @@
 """The choice of precision, and what metrics.json calls it."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from fmnist_pl.training import hardware
+from fmnist_pl.training.cli import FashionCLI
 
 
 @pytest.mark.parametrize(
@@ -39,6 +42,13 @@ def test_short_names() -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU on this machine")
-def test_a_run_on_the_gpu(fit) -> None:
-    metrics = fit(config="cnn.yaml")
-    assert metrics["device"] == "cuda"
+def test_a_run_on_the_gpu(tmp_path: Path) -> None:
+    changes = ["horizontal_flip", "shift", "rotation", "shear", "zoom", "erasing"]
+    augment = [word for name in changes for word in (f"--data.augment.{name}", "0.1")]
+    arguments = ["--config", "cnn_regularized.yaml", "--data.source", "synthetic", "--trainer.accelerator", "gpu"]
+    command = FashionCLI(
+        ["fit", *arguments, *augment, "--trainer.max_epochs", "2", "--trainer.default_root_dir", str(tmp_path)]
+    )
+    assert (command.metrics["device"], command.metrics["precision"]) == ("cuda", "bf16")
+    assert command.datamodule.train_data.images.is_cuda
+    assert command.metrics["test"]["acc"] > 0.3

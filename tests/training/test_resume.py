@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from fmnist_pl.errors import UserError
 from fmnist_pl.training import train
 from tests.conftest import ROOT, SMALL, run_folder, weights
 
@@ -76,15 +77,47 @@ def test_a_resumed_run_ends_bit_for_bit_as_one_never_stopped(
 
 
 @pytest.mark.filterwarnings("ignore:The dirpath has changed")  # of the user's own ModelCheckpoint
-def test_a_checkpoint_from_the_middle_of_an_epoch(fit: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", [4, 13])
+def test_a_checkpoint_from_the_middle_of_an_epoch(
+    fit: Callable[..., dict[str, Any]], tmp_path: Path, step: int
+) -> None:
     arguments = [*STATEFUL, *SCHEDULES["one_cycle"]]
-    every = ["--trainer.callbacks+", "ModelCheckpoint", "--trainer.callbacks.every_n_train_steps", "13"]
+    every = ["--trainer.callbacks+", "ModelCheckpoint", "--trainer.callbacks.every_n_train_steps", str(step)]
     every += ["--trainer.callbacks.save_top_k", "-1", "--trainer.callbacks.filename", "{step}"]
     fit(*arguments, *every, "--name", "whole", epochs=3)
     folder = run_folder(tmp_path, "whole") / "checkpoints"
-    train(["fit", "--ckpt_path", str(folder / "step=13.ckpt")])
+    train(["fit", "--ckpt_path", str(folder / f"step={step}.ckpt")])
     one, two = weights(folder / "last.ckpt"), weights(run_folder(tmp_path, "whole", 1) / "checkpoints/last.ckpt")
     assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_the_regularized_cnn_resumes_bit_for_bit(
+    fit: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
+) -> None:
+    arguments = ["--data.synthetic_size", "300", "--data.batch_size", "90", "--trainer.precision", precision]
+    whole = fit(*arguments, "--name", "whole", config="cnn_regularized.yaml", epochs=2)
+    with monkeypatch.context() as patch, pytest.raises(StoppedError):
+        stop_after(patch, steps=4)
+        fit(*arguments, "--name", "stopped", config="cnn_regularized.yaml", epochs=2)
+    resumed = train(["fit", "--ckpt_path", str(run_folder(tmp_path, "stopped") / "checkpoints/last.ckpt")])
+    one = weights(run_folder(tmp_path, "whole") / "checkpoints/last.ckpt")
+    two = weights(run_folder(tmp_path, "stopped", version=1) / "checkpoints/last.ckpt")
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert resumed["test"] == whole["test"]
+
+
+def test_a_run_on_drawn_images_stays_on_them(
+    fit: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_network() -> Path:
+        raise UserError("no network")
+
+    monkeypatch.setattr("fmnist_pl.data.source.download", no_network)
+    monkeypatch.chdir(tmp_path)
+    fit("--data.source", "auto")
+    last = run_folder(tmp_path) / "checkpoints/last.ckpt"
+    assert torch.load(last, weights_only=True)["config"]["data"]["source"] == "synthetic"
 
 
 def test_going_on_for_longer_and_with_another_rate(fit: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
