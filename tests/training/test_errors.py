@@ -124,7 +124,9 @@ LATE_MISTAKES = {
     "early stopping on nothing": (
         ["--trainer.callbacks+", "EarlyStopping", "--trainer.callbacks.monitor", "val/f1"], "EarlyStopping.*val/f1"
     ),
-    "a plateau of nothing": (["--lr_scheduler", "Plateau", "--lr_scheduler.monitor", "val/f1"], "figures of an epoch are"),
+    "a plateau of nothing": (
+        ["--lr_scheduler", "Plateau", "--lr_scheduler.monitor", "val/f1"], "figures of an epoch are"
+    ),
     "validation beyond the epoch": (["--trainer.val_check_interval", "1000"], "val_check_interval"),
 }  # fmt: skip
 
@@ -136,6 +138,7 @@ def test_mistakes_that_show_only_in_training(fit: Callable[..., dict[str, Any]],
         fit(*arguments)
 
 
+@pytest.mark.filterwarnings("ignore:.*could not find the monitored key")  # rightly said without validation
 @pytest.mark.parametrize(
     "arguments",
     [
