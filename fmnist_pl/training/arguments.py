@@ -7,7 +7,12 @@ from fmnist_pl.errors import UserError
 from fmnist_pl.training.checkpoints import load_config
 
 CONFIG_FOLDER = Path(__file__).parents[2] / "configs"
-COMMANDS = ("fit", "validate", "test", "predict")
+COMMANDS = {
+    "fit": "Train a config's network, then test its best epoch once (--config cnn.yaml).",
+    "validate": "Accuracy and loss of a checkpoint on the validation images (--ckpt_path FILE).",
+    "test": "Accuracy and loss of a checkpoint on the test images.",
+    "predict": "Write a checkpoint's prediction of each test image to predictions.csv.",
+}
 OF_THE_MODEL = ("name", "seed_everything", "model", "data", "optimizer", "lr_scheduler")
 """Keys of a checkpoint's config that its evaluation takes over; the rest is of the machine that it was trained on."""
 

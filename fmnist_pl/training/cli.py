@@ -1,4 +1,4 @@
-"""The command line: LightningCLI with this project's defaults, run folders and test after the fit."""
+"""What each command does: LightningCLI with this project's run folders, checkpoints and test after the fit."""
 
 import signal
 import sys
@@ -8,15 +8,11 @@ from typing import Any, cast
 from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, ProgressBar
-from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from torch import Tensor
 
-from fmnist_pl.data.datamodule import FashionMNISTDataModule
 from fmnist_pl.errors import UserError
-from fmnist_pl.models import Classifier
 from fmnist_pl.reporting.summary import summary_table
 from fmnist_pl.training import record
-from fmnist_pl.training.arguments import command_of, resolve
 from fmnist_pl.training.callbacks import fit_callbacks
 from fmnist_pl.training.checkpoints import (
     CHECKPOINT_FOLDER,
@@ -26,70 +22,22 @@ from fmnist_pl.training.checkpoints import (
     LastCheckpoint,
     figures_of,
 )
+from fmnist_pl.training.command_line import CommandLine
 from fmnist_pl.training.hardware import choose_device_type, choose_precision, short_precision
-from fmnist_pl.training.parser import OneLineErrorParser, add_run_arguments
 from fmnist_pl.training.predictions_file import concatenate, write_predictions
 from fmnist_pl.training.progress import progress_bar
 from fmnist_pl.training.run_keeper import RunKeeper
 from fmnist_pl.training.run_logger import RunLogger
-from fmnist_pl.training.stopping import StopAtAccuracy
 from fmnist_pl.training.stopwatch import Stopwatch
 
-__all__ = ["FashionCLI", "StopAtAccuracy"]  # StopAtAccuracy: so that configs find it by its name
 
-METHOD_DEFAULTS = {"weights_only": True, "verbose": False}
-TRAINER_DEFAULTS = {"devices": 1, "max_epochs": 10, "num_sanity_val_steps": 0, "default_root_dir": "runs"}
-
-
-class FashionCLI(LightningCLI):
+class FashionCLI(CommandLine):
     """Runs one command; ``metrics`` then holds what it came to, as in metrics.json."""
 
     def __init__(self, args: list[str]) -> None:
         self.metrics: dict[str, Any] = {}
         self._stopwatch = Stopwatch()
-        args, config_name = resolve(args)
-        self._command = command_of(args)
-        self._default_name = config_name or "unnamed"
-        super().__init__(
-            Classifier,
-            FashionMNISTDataModule,
-            subclass_mode_model=True,
-            auto_configure_optimizers=False,
-            save_config_callback=RunKeeper,
-            save_config_kwargs={"save_to_log_dir": False},  # it does so itself
-            trainer_defaults=TRAINER_DEFAULTS,
-            parser_class=OneLineErrorParser,
-            parser_kwargs={"description": "Train, validate, test and use Fashion-MNIST classifiers."},
-            args=args,
-        )
-
-    def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
-        # a parser with all its options takes a quarter of a second: only the one that is asked for gets them
-        if subcommand != self._command:
-            return self.init_parser(**kwargs)
-        parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
-        own = self._subcommand_method_arguments[subcommand]
-        parser.set_defaults({key: value for key, value in METHOD_DEFAULTS.items() if key in own})
-        return parser
-
-    def _parse_ckpt_path(self) -> None:
-        """Nothing: `arguments.resolve` has put the checkpoint's config below what the user says, not above it."""
-
-    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        # LightningCLI's own warns where a program is called with arguments of its own, as pytest is
-        self.config = parser.parse_args(cast(list[str], args))
-
-    def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        parser.add_argument(
-            "--seed_everything", type=int, default=0, help="Seed of the weights, the order, augmentation and dropout."
-        )
-
-    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        add_run_arguments(parser, self._default_name)
-        if self._command == "fit":
-            parser.add_argument(
-                "--test_after_fit", type=bool, default=True, help="Test the best checkpoint once when training is over."
-            )
+        super().__init__(args)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         config = self._get(self.config_init, "trainer")
