@@ -1,7 +1,8 @@
 """Random changes to a whole batch at once, each image with its own draw, on the batch's own device.
 
-Written here since the libraries are too slow for images this small or draw once per batch: 1.1 ms for a random affine
-of 128 images on two cores, kornia 6.3 ms (see benchmarks/augmentation.py); torchvision draws once per batch.
+Written here since every draw comes from a generator that is handed in, so that a resumed run goes on as one never
+stopped; kornia draws from torch's own, and takes 1.6 times as long (benchmarks/augmentation.py); torchvision draws once
+for a whole batch.
 """
 
 import math
