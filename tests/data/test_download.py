@@ -17,9 +17,6 @@ from fmnist_pl.data.files import load_folder
 from fmnist_pl.data.source import load
 from fmnist_pl.errors import UserError
 
-# torchvision leaves the response of a refused request open
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 
 class Mirror(BaseHTTPRequestHandler):
     """Serves a folder; ``breaks_off`` names a file of which only a half is sent."""
