@@ -51,7 +51,7 @@ class BatchLoader:
     ) -> None:
         """Args:
             data: The images to go through, on the CPU or already on ``device``.
-            batch_size: Images per step, over all ranks together: the result does not depend on how many share the work.
+            batch_size: Images per step, over all ranks together, so that a recipe holds for any number of them.
             shuffle: A new order for each epoch, else as they lie.
             seed: Of the order and of the augmentation.
             augment: Random changes to the images.
