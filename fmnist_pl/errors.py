@@ -1,4 +1,4 @@
-"""The one error that is meant for people."""
+"""The errors that are meant for people."""
 
 
 class UserError(Exception):
@@ -6,3 +6,7 @@ class UserError(Exception):
 
     The command line prints it without a traceback and exits with code 1.
     """
+
+
+class StoppedError(UserError):
+    """The user stopped it (Ctrl-C, SIGTERM): one line with how to go on."""

@@ -1,6 +1,7 @@
 """Find the folder that holds the four IDX files, and load it."""
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from fmnist_pl.data import facts
@@ -49,7 +50,7 @@ def missing_files(folder: Path) -> list[str]:
 
 
 def load_folder(folder: Path, verify: bool) -> TrainAndTest:
-    """Read and check the four files of a folder.
+    """Read and check the four files of a folder; once for as long as they do not change.
 
     Args:
         folder: Holds the four files, each plain or gzipped.
@@ -58,6 +59,12 @@ def load_folder(folder: Path, verify: bool) -> TrainAndTest:
     Raises:
         UserError: A file is broken, is not the official one, or does not fit its partner.
     """
+    paths = [_path(folder, file) for file in facts.OFFICIAL_FILES]
+    return _load_unchanged(folder.absolute(), verify, tuple((path, path.stat().st_mtime_ns) for path in paths))
+
+
+@lru_cache(maxsize=1)
+def _load_unchanged(folder: Path, verify: bool, versions: tuple[tuple[Path, int], ...]) -> TrainAndTest:
     train = _load_pair(folder, facts.TRAIN_IMAGES, facts.TRAIN_LABELS, verify)
     test = _load_pair(folder, facts.TEST_IMAGES, facts.TEST_LABELS, verify)
     return TrainAndTest(train, test, source="real")

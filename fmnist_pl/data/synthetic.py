@@ -5,6 +5,7 @@ Each image has its own proportions, position, turn, brightness and cloth, so tha
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ EDGE = 14.0
 """Steepness of a drawn edge, per unit length: about one pixel from dark to light."""
 
 
+@lru_cache(maxsize=1)
 def draw(train_size: int, seed: int) -> TrainAndTest:
     """Draw a training set, and a test set of a sixth of its size (as 60,000 to 10,000).
 

@@ -2,15 +2,17 @@
 
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, ProgressBar
 from torch import Tensor
 
-from fmnist_pl.errors import UserError
+from fmnist_pl.errors import StoppedError, UserError
 from fmnist_pl.reporting.summary import summary_table
 from fmnist_pl.training import record
 from fmnist_pl.training.callbacks import fit_callbacks
@@ -34,10 +36,16 @@ from fmnist_pl.training.stopwatch import Stopwatch
 class FashionCLI(CommandLine):
     """Runs one command; ``metrics`` then holds what it came to, as in metrics.json."""
 
-    def __init__(self, args: list[str]) -> None:
+    def __init__(self, args: list[str], callbacks: Sequence[Callback] = ()) -> None:
         self.metrics: dict[str, Any] = {}
+        self._extra_callbacks = callbacks
         self._stopwatch = Stopwatch()
         super().__init__(args)
+
+    def before_instantiate_classes(self) -> None:
+        threads = self._get(self.config, "threads")
+        if threads is not None:
+            torch.set_num_threads(threads)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         config = self._get(self.config_init, "trainer")
@@ -46,7 +54,8 @@ class FashionCLI(CommandLine):
         kwargs["logger"] = self._loggers(config.logger, config.default_root_dir)
         if config.enable_progress_bar is None:
             kwargs["enable_progress_bar"] = config.enable_progress_bar = sys.stdout.isatty()
-        kwargs["callbacks"] = [*_as_list(config.callbacks), *self._callbacks(config)]
+        kwargs["callbacks"] = [*_as_list(config.callbacks), *self._extra_callbacks, *self._callbacks(config)]
+        self.save_config_kwargs["plain"] = self.plain_config
         kwargs["plugins"] = [*_as_list(config.plugins), AtomicCheckpointIO()]
         if not self.datamodule.has_validation:
             kwargs["limit_val_batches"] = 0
@@ -100,7 +109,7 @@ class FashionCLI(CommandLine):
         except BaseException as error:
             self._end_other_processes()
             if isinstance(error, SystemExit):  # how Lightning ends after Ctrl-C and SIGTERM
-                raise UserError(self._how_to_go_on()) from error
+                raise StoppedError(self._how_to_go_on()) from error
             raise
 
     def _end_other_processes(self) -> None:

@@ -1,7 +1,9 @@
 """What can be typed: LightningCLI with this project's options, defaults and lookup of configs and checkpoints."""
 
+from functools import cached_property
 from typing import Any, cast
 
+import yaml
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
@@ -52,6 +54,17 @@ class CommandLine(LightningCLI):
         own = self._subcommand_method_arguments[subcommand]
         parser.set_defaults({key: value for key, value in METHOD_DEFAULTS.items() if key in own})
         return parser
+
+    @cached_property
+    def plain_config(self) -> dict[str, Any]:
+        """The command's parsed config as nested plain data, complete, that the parser reads again."""
+        command = str(self._command)
+        plain: dict[str, Any] = yaml.safe_load(self._parser(command).dump(self.config[command], skip_none=False))
+        plain.pop("ckpt_path", None)
+        return plain
+
+    def _dump_config(self) -> None:
+        self.config_dump = self.plain_config  # LightningCLI would make one of its own, which takes as long again
 
     def _parse_ckpt_path(self) -> None:
         """Nothing: `arguments.resolve` has put the checkpoint's config below what the user says, not above it."""

@@ -2,6 +2,7 @@
 
 from typing import NoReturn
 
+from jsonargparse.typing import PositiveInt
 from lightning.pytorch.cli import LightningArgumentParser
 
 from fmnist_pl.errors import UserError
@@ -25,6 +26,12 @@ def add_run_arguments(parser: LightningArgumentParser, name: str) -> None:
         name: Default name of the run.
     """
     parser.add_argument("--name", type=str, default=name, help="Name of the run's folder, runs/NAME/version_N.")
+    parser.add_argument(
+        "--threads",
+        type=PositiveInt | None,
+        default=None,
+        help="CPU threads of each process; null for all cores. Sums depend on it in their last bits.",
+    )
     parser.add_argument(
         "--optimizer",
         type=OptimizerFactory,

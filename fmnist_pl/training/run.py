@@ -3,7 +3,11 @@
 import logging
 import sys
 import warnings
+from collections.abc import Sequence
 from typing import Any
+
+import torch
+from lightning.pytorch.callbacks import Callback
 
 from fmnist_pl.errors import UserError
 from fmnist_pl.training.cli import FashionCLI
@@ -20,11 +24,12 @@ EXPECTED_WARNINGS = (
 )
 
 
-def train(args: list[str]) -> dict[str, Any]:
+def train(args: list[str], callbacks: Sequence[Callback] = ()) -> dict[str, Any]:
     """Run one command of train.py.
 
     Args:
         args: As on the command line: ``["fit", "--config", "cnn.yaml", "--trainer.max_epochs", "3"]``.
+        callbacks: More callbacks, beside those of the config.
 
     Returns:
         What the run came to: the content of its metrics.json.
@@ -34,13 +39,16 @@ def train(args: list[str]) -> dict[str, Any]:
     """
     _silence_the_expected()
     keep_freed_memory()
+    threads = torch.get_num_threads()
     try:
-        return FashionCLI(args).metrics
+        return FashionCLI(args, callbacks).metrics
     except Exception as error:
         mistake = mistake_behind(error)
         if mistake is None:
             raise
         raise mistake from error
+    finally:
+        torch.set_num_threads(threads)
 
 
 def main(args: list[str] | None = None) -> int:

@@ -13,6 +13,15 @@ from fmnist_pl.files import replacing
 class RunKeeper(SaveConfigCallback):
     """Writes the resolved config to the run's folder; and config and figures into every checkpoint."""
 
+    def __init__(self, *args: Any, plain: dict[str, Any], **kwargs: Any) -> None:
+        """Args:
+        args: Of SaveConfigCallback.
+        plain: The resolved config as nested plain data.
+        kwargs: Of SaveConfigCallback.
+        """
+        super().__init__(*args, **kwargs)
+        self._plain = plain
+
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         with replacing(Path(trainer.loggers[0].log_dir, self.config_filename)) as file:
             yaml.safe_dump(self.plain_config(trainer), file, sort_keys=False)
@@ -23,7 +32,4 @@ class RunKeeper(SaveConfigCallback):
 
     def plain_config(self, trainer: Trainer) -> dict[str, Any]:
         """The config as plain data, with what ``data.source: auto`` came to."""
-        config = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
-        config.pop("ckpt_path", None)
-        config["data"]["source"] = trainer.datamodule.loaded_source
-        return config
+        return self._plain | {"data": self._plain["data"] | {"source": trainer.datamodule.loaded_source}}

@@ -1,0 +1,70 @@
+"""A study's trials as texts and tables."""
+
+import csv
+from collections.abc import Sequence
+from typing import IO, Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+
+def short_key(key: str) -> str:
+    """The last name of a dotted key, with its places if it is a list: ``lr``, ``blocks.0.1``."""
+    parts = key.split(".")
+    name = max((place for place, part in enumerate(parts) if not part.isdigit()), default=0)
+    return ".".join(parts[name:])
+
+
+def choices_text(trial: FrozenTrial) -> str:
+    """What a trial chose, in a line: ``lr 0.0031, dropout 0.2``."""
+    return ", ".join(f"{short_key(key)} {number_text(value)}" for key, value in trial.params.items())
+
+
+def number_text(value: Any) -> str:
+    """A choice as a person writes it."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def values_text(trial: FrozenTrial) -> str:
+    """What a trial came to: its values, or what it had reached when it was pruned; empty for none."""
+    if trial.state == TrialState.FAIL:
+        return ""
+    values = trial.values if trial.state == TrialState.COMPLETE else list(trial.intermediate_values.values())[-1:]
+    return ", ".join(f"{value:,.0f}" if value > 1 else f"{value:.4f}" for value in values or [])
+
+
+def trials_table(trials: Sequence[FrozenTrial]) -> str:
+    """A table in Markdown, one line a trial in the given order."""
+    keys = list(dict.fromkeys(key for trial in trials for key in trial.params))
+    rows = [["rank", "trial", "score", *map(short_key, keys), "seconds"]]
+    for rank, trial in enumerate(trials, 1):
+        choices = [number_text(trial.params[key]) if key in trial.params else "" for key in keys]
+        seconds = f"{trial.user_attrs.get('seconds', 0):.0f}"
+        rows.append([str(rank), str(trial.number), values_text(trial), *choices, seconds])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
+    return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])
+
+
+def write_trials(file: IO[str], trials: Sequence[FrozenTrial], objectives: Sequence[str]) -> None:
+    """Write all trials as CSV: state, values, each single score, choices, time, and why one failed."""
+    keys = list(dict.fromkeys(key for trial in trials for key in trial.params))
+    scores = max((len(trial.user_attrs.get("scores", [])) for trial in trials), default=0)
+    writer = csv.writer(file)
+    head = ["trial", "state", *objectives, *(f"score_{i + 1}" for i in range(scores)), *keys]
+    writer.writerow([*head, "reported_steps", "seconds", "worker", "reason"])
+    for trial in trials:
+        attributes = trial.user_attrs
+        values = (trial.values or []) if trial.state == TrialState.COMPLETE else []
+        own = attributes.get("scores", [])
+        writer.writerow(
+            [trial.number, trial.state.name.lower(), *_padded(values, len(objectives)), *_padded(own, scores)]
+            + [trial.params.get(key, "") for key in keys]
+            + [len(trial.intermediate_values), attributes.get("seconds", ""), attributes.get("worker", "")]
+            + [attributes.get("reason", "")]
+        )
+
+
+def _padded(values: Sequence[Any], length: int) -> list[Any]:
+    return [*values, *[""] * (length - len(values))]

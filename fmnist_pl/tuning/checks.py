@@ -1,0 +1,58 @@
+"""Look at a search before any training: whether the config takes its keys and values."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from fmnist_pl.errors import UserError
+from fmnist_pl.training.resolve_config import resolve_config
+from fmnist_pl.tuning.configs import Config, trainings, with_overrides, write_config
+from fmnist_pl.tuning.search import Search
+from fmnist_pl.tuning.space import Space
+
+
+def check_against_config(search: Search, base: Config, space: Space) -> None:
+    """See whether train.py would take the configs of this search: every choice, and both ends of every range.
+
+    Raises:
+        UserError: It would not; the message names the key.
+    """
+    _check("overrides", trainings(search, with_overrides(search, base))[-1])
+    for point in search.points:
+        space.check_point(point)
+    for together in _merged(list(space.samples())):
+        config = space.apply(together, with_overrides(search, base))
+        try:
+            _check("space", config)
+        except UserError:
+            _name_the_culprit(search, base, space, together)
+            raise
+
+
+def _name_the_culprit(search: Search, base: Config, space: Space, point: dict[str, Any]) -> None:
+    for sample in space.samples():
+        *_, key = sample
+        if sample.items() <= point.items():
+            _check(f"space.{key}", space.apply(sample, with_overrides(search, base)))
+
+
+def _merged(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same values in as few points as they fit into."""
+    points: list[dict[str, Any]] = []
+    for sample in samples:
+        for point in points:
+            if all(point.get(key, value) == value for key, value in sample.items()):
+                point |= sample
+                break
+        else:
+            points.append(dict(sample))
+    return points
+
+
+def _check(what: str, config: Config) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_config(config, Path(folder, "config.yaml"))
+        try:
+            resolve_config(["fit", "--config", str(path)])
+        except UserError as error:
+            raise UserError(f"{what}: {error}") from error

@@ -1,0 +1,115 @@
+"""Where a study is kept: a journal file in its folder, or a database; and the lock that its workers share."""
+
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+from filelock import FileLock
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from sqlalchemy.exc import SQLAlchemyError
+
+from fmnist_pl.errors import UserError
+
+JOURNAL = "journal.log"
+SECONDS_TO_CONNECT = 10
+DRIVERS = {"postgresql": "postgresql+psycopg"}
+
+
+def open_storage(url: str | None, home: Path) -> BaseStorage:
+    """Open the storage of a study, made if it is not there.
+
+    Args:
+        url: ``None`` for the journal in the study's folder, else a database of PostgreSQL, or SQLite for one worker.
+        home: The study's folder.
+
+    Raises:
+        UserError: The storage does not answer, is broken, or is of another kind.
+    """
+    return _open_journal(home / JOURNAL) if url is None else _open_database(url)
+
+
+@contextmanager
+def study_lock(storage: BaseStorage, home: Path, study_name: str) -> Iterator[None]:
+    """One worker at a time, over all processes and machines of a study; a worker that dies lets go of it."""
+    if not isinstance(storage, RDBStorage) or storage.engine.dialect.name != "postgresql":
+        with FileLock(home / ".lock"):
+            yield
+        return
+    key = zlib.crc32(f"fmnist_pl {study_name}".encode())
+    with storage.engine.connect() as connection:
+        connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:key)"), {"key": key})
+        try:
+            yield
+        finally:
+            connection.execute(sqlalchemy.text("SELECT pg_advisory_unlock(:key)"), {"key": key})
+
+
+class _JournalLock(JournalFileOpenLock):
+    """Optuna's own locks outlive a killed worker by half a minute, and half a line that it wrote breaks the journal."""
+
+    def __init__(self, journal: Path) -> None:
+        super().__init__(str(journal))
+        self._journal = journal
+        self._lock = FileLock(journal.with_suffix(".lock"))
+
+    def acquire(self) -> bool:
+        self._lock.acquire()
+        _cut_half_a_line(self._journal)
+        return True
+
+    def release(self) -> None:
+        self._lock.release()
+
+
+def _cut_half_a_line(journal: Path) -> None:
+    """Take away what a killed process left at the end of the journal, so that the next line is one."""
+    with journal.open("rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        if end == 0:
+            return
+        file.seek(end - 1)
+        if file.read(1) != b"\n":
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)
+
+
+def _open_journal(path: Path) -> BaseStorage:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return JournalStorage(JournalFileBackend(str(path), lock_obj=_JournalLock(path)))
+    except OSError as error:
+        raise UserError(f"cannot write the study's folder {path.parent}: {error.strerror}; choose --folder") from error
+    except (json.JSONDecodeError, ValueError, KeyError, AssertionError) as error:
+        raise UserError(f"{path} is no journal of a study, or is broken: use --study-name, or move it away") from error
+
+
+def _open_database(url: str) -> BaseStorage:
+    try:
+        parsed = sqlalchemy.make_url(url)
+    except SQLAlchemyError as error:
+        raise UserError(
+            "storage is no address of a database: write postgresql://USER:PASSWORD@HOST/DATABASE"
+        ) from error
+    kind = parsed.get_backend_name()
+    if kind not in ("postgresql", "sqlite"):
+        raise UserError(f"storage {kind} is not known here: give postgresql://.. or leave it out for a journal file")
+    parsed = parsed.set(drivername=DRIVERS.get(parsed.drivername, parsed.drivername))
+    shown = parsed.render_as_string(hide_password=True)
+    options: dict[str, Any] = {"pool_pre_ping": True}
+    if kind == "postgresql":
+        options["connect_args"] = {"connect_timeout": SECONDS_TO_CONNECT}
+    try:
+        return RDBStorage(parsed.render_as_string(hide_password=False), engine_kwargs=options)
+    except ImportError as error:
+        raise UserError(
+            f"storage {shown} needs a driver ({error.name}): pip install 'fmnist_pl[postgresql]'"
+        ) from error
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[-1].strip()
+        raise UserError(f"storage {shown} does not answer: {reason}") from error

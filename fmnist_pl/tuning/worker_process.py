@@ -1,0 +1,52 @@
+"""One worker as a process of its own: ``python -m fmnist_pl.tuning.worker_process``, started by `pool`.
+
+It reads its task, a line of JSON, from its input; when its input ends, whoever started it is gone, and it stops too.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import torch
+
+from fmnist_pl.errors import StoppedError, UserError
+from fmnist_pl.tuning.search import Search
+from fmnist_pl.tuning.space import Space
+from fmnist_pl.tuning.study import open_study
+from fmnist_pl.tuning.worker import work
+
+SECONDS_TO_STOP = 60.0
+
+
+def main() -> int:
+    """Work until the study ends.
+
+    Returns:
+        The exit code: 0, or 1 after an error that is told in the last line.
+    """
+    task = json.loads(sys.stdin.readline())
+    search = Search(**task["search"] | {"folder": Path(task["search"]["folder"])})
+    threading.Thread(target=_stop_with_parent, daemon=True).start()
+    try:
+        work(open_study(search, task["base"], Space(search.space)), torch.get_num_threads())
+    except StoppedError:
+        return 0
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _stop_with_parent() -> None:
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(SECONDS_TO_STOP)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
