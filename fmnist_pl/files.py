@@ -38,6 +38,16 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO]:
             temporary.unlink(missing_ok=True)
 
 
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file, so that the target is whole at any time.
+
+    Raises:
+        UserError: The target cannot be written.
+    """
+    with replacing(target, "wb") as file:
+        file.write(source.read_bytes())
+
+
 def _umask() -> int:
     current = os.umask(0)
     os.umask(current)

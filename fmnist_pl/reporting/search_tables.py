@@ -1,22 +1,24 @@
 """A study's trials as texts and tables."""
 
 import csv
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import IO, Any
 
 from optuna.trial import FrozenTrial, TrialState
 
 
-def short_key(key: str) -> str:
-    """The last name of a dotted key, with its places if it is a list: ``lr``, ``blocks.0.1``."""
-    parts = key.split(".")
-    name = max((place for place, part in enumerate(parts) if not part.isdigit()), default=0)
-    return ".".join(parts[name:])
+def short_names(keys: Iterable[str]) -> dict[str, str]:
+    """For each dotted key its last name, with the places of a list (``lr``, ``blocks.0.1``), if no other has it."""
+    short = {key: _last_name(key) for key in keys}
+    counts = Counter(short.values())
+    return {key: name if counts[name] == 1 else key for key, name in short.items()}
 
 
 def choices_text(trial: FrozenTrial) -> str:
     """What a trial chose, in a line: ``lr 0.0031, dropout 0.2``."""
-    return ", ".join(f"{short_key(key)} {number_text(value)}" for key, value in trial.params.items())
+    names = short_names(trial.params)
+    return ", ".join(f"{names[key]} {number_text(value)}" for key, value in trial.params.items())
 
 
 def number_text(value: Any) -> str:
@@ -35,7 +37,7 @@ def values_text(trial: FrozenTrial) -> str:
 def trials_table(trials: Sequence[FrozenTrial]) -> str:
     """A table in Markdown, one line a trial in the given order."""
     keys = list(dict.fromkeys(key for trial in trials for key in trial.params))
-    rows = [["rank", "trial", "score", *map(short_key, keys), "seconds"]]
+    rows = [["rank", "trial", "score", *short_names(keys).values(), "seconds"]]
     for rank, trial in enumerate(trials, 1):
         choices = [number_text(trial.params[key]) if key in trial.params else "" for key in keys]
         seconds = f"{trial.user_attrs.get('seconds', 0):.0f}"
@@ -64,6 +66,12 @@ def write_trials(file: IO[str], trials: Sequence[FrozenTrial], objectives: Seque
             + [len(trial.intermediate_values), attributes.get("seconds", ""), attributes.get("worker", "")]
             + [attributes.get("reason", "")]
         )
+
+
+def _last_name(key: str) -> str:
+    parts = key.split(".")
+    name = max((place for place, part in enumerate(parts) if not part.isdigit()), default=0)
+    return ".".join(parts[name:])
 
 
 def _padded(values: Sequence[Any], length: int) -> list[Any]:

@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
 
 from fmnist_pl.errors import UserError
-from fmnist_pl.files import replacing
+from fmnist_pl.files import copy_file, replacing
 
 CHECKPOINT_FOLDER = "checkpoints"
 BEST = "best"
@@ -67,8 +67,7 @@ class BestCheckpoint(ModelCheckpoint):
             rank_zero_warn(f"the best epoch so far, {old}, is gone: the best is chosen among the epochs to come")
             return
         if rank_zero_only.rank == 0 and old.resolve() != new.resolve():
-            with replacing(new, "wb") as file:
-                file.write(old.read_bytes())
+            copy_file(old, new)
         score = state_dict["best_model_score"]
         super().load_state_dict(
             state_dict

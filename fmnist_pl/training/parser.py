@@ -7,6 +7,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from fmnist_pl.errors import UserError
 from fmnist_pl.models.base import OptimizerFactory, SchedulerFactory
+from fmnist_pl.training.messages import HELP, in_few_words
 
 
 class OneLineErrorParser(LightningArgumentParser):
@@ -15,7 +16,7 @@ class OneLineErrorParser(LightningArgumentParser):
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         if isinstance(ex, UserError):
             raise ex
-        raise UserError(f"{' '.join(message.split())} (--help explains every option)") from ex
+        raise UserError(f"{in_few_words(message)} {HELP}") from ex
 
 
 def add_run_arguments(parser: LightningArgumentParser, name: str) -> None:

@@ -17,7 +17,14 @@ def check_against_config(search: Search, base: Config, space: Space) -> None:
     Raises:
         UserError: It would not; the message names the key.
     """
-    _check("overrides", trainings(search, with_overrides(search, base))[-1])
+    first = trainings(search, with_overrides(search, base))[-1]
+    _check("overrides", first)
+    if first["data"]["num_folds"] is None and first["data"]["val_fraction"] == 0:
+        raise UserError(
+            "there are no validation images to score by (data.val_fraction is 0): leave some, or give folds"
+        )
+    if search.sampler_name == "grid":
+        next(space.points())  # raises where there is no grid
     for point in search.points:
         space.check_point(point)
     for together in _merged(list(space.samples())):

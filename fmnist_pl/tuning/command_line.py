@@ -45,16 +45,27 @@ def parse(arguments: list[str]) -> Search:
     return Search(**values)
 
 
-def search_of(values: dict[str, Any]) -> Search:
-    """A search from its keys.
+def stages_of(search: Search) -> list[Search]:
+    """The stages of a search, as searches of their own, in the folder of the whole.
 
     Raises:
-        UserError: A key or value is not one.
+        UserError: A key or value of a stage is not one.
     """
+    own = {key: getattr(search, key) for key in Search.__dataclass_fields__} | {"stages": [], "refit": False}
     parser = _parser(None)
-    read = parser.instantiate_classes(parser.parse_object(values)).as_dict()
-    read.pop("config")
-    return Search(**read)
+    parts = []
+    for number, stage in enumerate(search.stages, 1):
+        name = f"{search.name}-{number}-{stage.get('name', 'stage')}"
+        keys = {key: value for key, value in stage.items() if key != "name"}
+        try:
+            values = parser.instantiate_classes(parser.parse_object(own | keys)).as_dict()
+            values.pop("config")
+            part = Search(**values | {"folder": search.home, "study_name": name})
+            part.check()
+        except UserError as error:
+            raise UserError(f"stage {number}: {error}") from error
+        parts.append(part)
+    return parts
 
 
 def _parser(name: str | None) -> LightningArgumentParser:

@@ -13,9 +13,10 @@ import torch
 from sqlalchemy.exc import SQLAlchemyError
 
 from fmnist_pl.errors import StoppedError, UserError
+from fmnist_pl.files import copy_file
 from fmnist_pl.training.resolve_config import resolve_config
 from fmnist_pl.tuning.checks import check_against_config
-from fmnist_pl.tuning.command_line import parse, search_of
+from fmnist_pl.tuning.command_line import parse, stages_of
 from fmnist_pl.tuning.configs import Config, at_full_length, refit_config
 from fmnist_pl.tuning.pool import Pool, cores_per_worker
 from fmnist_pl.tuning.ranking import ranked
@@ -130,22 +131,14 @@ def _how_to_go_on(opened: OpenStudy) -> str:
 
 
 def _run_stages(search: Search, base: Config) -> Outcome:
+    parts = stages_of(search)
+    for part in parts:
+        check_against_config(part, base, Space(part.space))
     outcome = None
-    for number, stage in enumerate(search.stages, 1):
-        part = _stage(search, number, dict(stage))
-        print(f"\nstage {number} of {len(search.stages)}", flush=True)
+    for number, part in enumerate(parts, 1):
+        print(f"\nstage {number} of {len(parts)}", flush=True)
         outcome = _run(part, base)
         base = outcome.best_config
     assert outcome is not None, "there are stages"
-    best = outcome.folder / BEST
-    (search.home / BEST).write_text(best.read_text())
+    copy_file(outcome.folder / BEST, search.home / BEST)
     return dataclasses.replace(outcome, folder=search.home)
-
-
-def _stage(search: Search, number: int, keys: dict[str, Any]) -> Search:
-    name = keys.pop("name", "stage")
-    own = {key: getattr(search, key) for key in search.__dataclass_fields__}
-    part = search_of(own | keys | {"stages": [], "refit": False, "folder": search.home})
-    part = dataclasses.replace(part, study_name=f"{search.name}-{number}-{name}")
-    part.check()
-    return part

@@ -111,6 +111,8 @@ class Search:
             raise UserError(f"keep is {self.keep}: give how many trials keep their weights, 0 for none")
         if not self.space and not self.stages:
             raise UserError("there is nothing to search: name keys under space (see configs/search/cnn.yaml)")
+        if self.storage is not None and self.storage.startswith("sqlite") and self.workers > 1:
+            raise UserError("a storage of sqlite is for one worker: leave out storage, or give postgresql://..")
         self._check_objectives()
         if self.refit_resume and self.refit and (self.keep < 1 or self.scores_per_trial > 1):
             raise UserError("refit_resume needs the best trial's weights: keep at least 1, without folds and repeats")

@@ -175,6 +175,10 @@ def _differences(before: Any, now: Any, key: str = "") -> Any:
     """Where two nested values differ, in words."""
     if isinstance(before, dict) and isinstance(now, dict):
         for part in [*before, *(part for part in now if part not in before)]:
-            yield from _differences(before.get(part), now.get(part), f"{key}.{part}" if key else part)
+            name = f"{key}.{part}" if key else part
+            if part not in before or part not in now:
+                yield f"{name} is {'new' if part in now else 'no longer there'}"
+            else:
+                yield from _differences(before[part], now[part], name)
     elif before != now:
         yield f"{key} was {json.dumps(before)[:80]}, is {json.dumps(now)[:80]}"

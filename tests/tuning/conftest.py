@@ -1,0 +1,78 @@
+"""Searches of seconds: a few drawn images, a tiny dense network, all below the test's own folder."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fmnist_pl.training.resolve_config import resolve_config
+from fmnist_pl.tuning import Search
+from fmnist_pl.tuning.space import Space
+from fmnist_pl.tuning.study import OpenStudy, open_study
+from tests.conftest import ROOT
+
+QUICK = {
+    "data.source": "synthetic",
+    "data.synthetic_size": 300,
+    "model.init_args.hidden_sizes": [8],
+    "trainer.accelerator": "cpu",
+}
+RATE = {"optimizer.init_args.lr": {"float": {"low": 1e-4, "high": 1e-2, "log": True}}}
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> Callable[..., Search]:
+    """A search of the learning rate of a tiny network, one epoch a trial; keys as named."""
+
+    def make(**keys: Any) -> Search:
+        overrides = QUICK | keys.pop("overrides", {})
+        defaults: dict[str, Any] = {"base": "dense.yaml", "space": RATE, "n_trials": 3, "epochs": 1, "refit": False}
+        defaults |= {"folder": tmp_path / "tune", "study_name": "quick"}
+        return Search(overrides=overrides, **defaults | keys)
+
+    return make
+
+
+@pytest.fixture
+def opened(quick: Callable[..., Search]) -> Callable[..., OpenStudy]:
+    """The study of such a search, open; nothing is trained."""
+    base = resolve_config(["fit", "--config", "dense.yaml"])
+
+    def make(**keys: Any) -> OpenStudy:
+        search = quick(**keys)
+        return open_study(search, base, Space(search.space))
+
+    return make
+
+
+@pytest.fixture
+def quick_file(tmp_path: Path) -> Path:
+    """The same search as a file."""
+    import yaml
+
+    path = tmp_path / "quick.yaml"
+    keys = {"base": "dense.yaml", "space": RATE, "epochs": 1, "overrides": QUICK, "refit": False}
+    path.write_text(yaml.safe_dump(keys))
+    return path
+
+
+@pytest.fixture
+def tune_program(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Start ``tune.py`` as a user does, in the test's folder."""
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        environment = {key: value for key, value in os.environ.items() if key != "FMNIST_DATA"}
+        return subprocess.Popen(
+            [sys.executable, str(ROOT / "tune.py"), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env=environment,
+        )
+
+    return start

@@ -1,0 +1,123 @@
+"""What can be typed after tune.py."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from fmnist_pl.errors import UserError
+from fmnist_pl.training.resolve_config import resolve_config
+from fmnist_pl.tuning import main
+from fmnist_pl.tuning.checks import check_against_config
+from fmnist_pl.tuning.command_line import SEARCH_FOLDER, parse
+from fmnist_pl.tuning.space import Space
+
+SEARCHES = sorted(SEARCH_FOLDER.glob("*.yaml"))
+
+
+def test_no_word_at_all_is_the_cnn() -> None:
+    search = parse([])
+    assert (search.base, search.name) == ("cnn.yaml", "cnn")
+    assert {"data.batch_size", "optimizer.init_args.lr", "model.init_args.dropout"} <= set(search.space)
+
+
+def test_flags_with_hyphens_or_underscores() -> None:
+    assert parse(["--n-trials", "7"]).n_trials == parse(["--n_trials=7"]).n_trials == 7
+    search = parse(["--study-name=x", "--workers-per-device", "2", "--refit", "false"])
+    assert (search.name, search.workers_per_device, search.refit) == ("x", 2, False)
+
+
+def test_a_dotted_flag_adds_to_the_file() -> None:
+    search = parse(
+        ["--overrides.trainer.max_epochs", "1", "--space.optimizer.init_args.lr={float: {low: 1e-5, high: 1}}"]
+    )
+    assert search.overrides["trainer.max_epochs"] == 1
+    assert "model.init_args.kernel_size" in search.overrides
+    assert search.space["optimizer.init_args.lr"] == {"float": {"low": 1e-5, "high": 1}}
+    with pytest.raises(UserError, match="lacks its value"):
+        parse(["--overrides.trainer.max_epochs"])
+
+
+def test_names_are_looked_up_and_name_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert parse(["--config", "cnn_random"]).name == "cnn_random"
+    own = tmp_path / "own.yaml"
+    own.write_text("base: dense.yaml\nspace: {data.batch_size: {categorical: [1, 2]}}\n")
+    assert parse(["--config", str(own)]).name == "own"
+    assert parse(["--base", "dense.yaml"]).name == "dense", "without a file of its own"
+
+
+@pytest.mark.parametrize("path", SEARCHES, ids=lambda path: path.stem)
+def test_every_search_is_sound(path: Path) -> None:
+    first = path.read_text().splitlines()[0]
+    assert first.startswith(f"# python tune.py --config {path.name}")
+    search = parse(["--config", str(path)])
+    search.check()
+    base = resolve_config(["fit", "--config", search.base])
+    for space in [search.space, *(stage["space"] for stage in search.stages)]:
+        if space:
+            check_against_config(search, base, Space(space))
+
+
+def test_there_are_searches() -> None:
+    assert {"cnn", "cnn_random", "dense_grid"} <= {path.stem for path in SEARCHES}
+
+
+def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    options = re.findall(r"^  (--\S+)([^\n]*\n(?: {8,}[^\n]*\n)*)", text, re.M)
+    assert len(options) > 20
+    for name, explanation in options:
+        words = re.sub(r"\(type:.*|\(required.*", "", " ".join(explanation.split()))
+        assert len(words.split()) >= 3, f"{name} lacks an explanation"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--n-trials", "-3"], "n_trials is -3: give at least 1"),
+        (["--n-trials", "many"], "n_trials: expected int; got many"),
+        (["--sampler", "magic"], "sampler: expected one of 'tpe', .*; got magic"),
+        (["--pruner", "magic"], "pruner: expected one of"),
+        (["--folds", "1"], "folds is 1: give at least 2"),
+        (["--repeats", "0"], "repeats is 0: give at least 1"),
+        (["--workers", "0"], "workers is 0: give at least 1"),
+        (["--keep", "-1"], "keep is -1"),
+        (["--objectives", "[speed]"], "objectives: expected one of 'accuracy', 'parameters'; got speed"),
+        (["--objectives", "[accuracy, accuracy]"], "each once"),
+        (["--objectives", "[accuracy, parameters]", "--pruner", "median"], "cannot be pruned"),
+        (["--objectives", "[accuracy, parameters]", "--sampler", "cmaes"], "one objective"),
+        (["--config", "nope.yaml"], "no config nope.yaml: .*cnn.yaml"),
+        (["--base", "nope.yaml"], "nothing to search"),
+        (["--base", "nope.yaml", "--space.x", "{categorical: [1]}"], "no config nope.yaml"),
+        (["--unknown", "1"], "unrecognized arguments: --unknown 1"),
+        (["--sampler-args", "{speed: 3}"], "sampler_args do not suit tpe: .*speed"),
+        (["--pruner-args", "{speed: 3}"], "pruner_args do not suit median: .*speed"),
+        (["--storage", "nonsense"], "storage is no address of a database"),
+        (["--storage", "oracle://x/y"], "storage oracle is not known here"),
+        (
+            ["--storage", "postgresql://me:secret@127.0.0.1:1/x"],
+            r"storage postgresql.*me:\*\*\*@.* does not answer: .*",
+        ),
+        (["--storage", "sqlite:///x.db", "--workers", "2"], "a storage of sqlite is for one worker"),
+        (["--sampler", "grid"], "lr has no end of values, so there is no grid"),
+        (["--overrides.model.init_args.blocks2", "3"], "overrides: model: .*blocks2"),
+        (["--space.model.init_args.width", "{categorical: [1]}"], "space.model.init_args.width: .*width"),
+        (["--space.model.init_args.activation", "{categorical: [relu, magic]}"], "activation: .*got magic"),
+        (["--space.trainer.max_epoch", "{int: {low: 1, high: 2}}"], "space.trainer.max_epoch: .*max_epoch"),
+        (["--points", "[{data.batch_size: 3}]"], "data.batch_size is 3"),
+        (["--overrides.data.val_fraction", "0", "--points", "[]"], "no validation images"),
+        (["--refit-resume", "true", "--keep", "0"], "refit_resume needs the best trial's weights"),
+    ],
+)
+def test_a_bad_flag_is_one_clear_line(
+    arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main([*arguments, "--folder", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert re.match(f"error: .*{expected}", said)
+    assert said.count("\n") == 1
+    assert "secret" not in said
+    assert not list(tmp_path.rglob("trial_*")), "nothing was trained"
