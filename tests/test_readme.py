@@ -5,17 +5,25 @@ import re
 import shlex
 
 import pytest
+import yaml
 
 from fmnist_pl.training.arguments import find_config, resolve
 from fmnist_pl.training.cli import FashionCLI
+from fmnist_pl.training.resolve_config import resolve_config
+from fmnist_pl.tuning import Search
+from fmnist_pl.tuning.checks import check_against_config
+from fmnist_pl.tuning.command_line import parse
+from fmnist_pl.tuning.space import Space
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
+SEARCHES = sorted(set(re.findall(r"^python tune.py (.*?)(?:\s+#.*)?$", README, re.MULTILINE)))
 COMMANDS = sorted(set(re.findall(r"^python train.py (.*?)(?:\s+#.*)?$", README, re.MULTILINE)))
 
 
 def test_there_are_commands() -> None:
     assert len(COMMANDS) >= 5
+    assert len(SEARCHES) >= 5
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -28,9 +36,24 @@ def test_the_commands_parse(command: str, monkeypatch: pytest.MonkeyPatch) -> No
         FashionCLI(arguments)
 
 
-def _config_of_a_run() -> dict:
-    import yaml
+@pytest.mark.parametrize("command", SEARCHES)
+def test_the_searches_parse(command: str) -> None:
+    parse(shlex.split(command)).check()
 
+
+def test_the_search_of_ones_own_is_sound() -> None:
+    written = next(block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "space:" in block)
+    keys = yaml.safe_load(written)
+    search = Search(**keys)
+    check_against_config(search, resolve_config(["fit", "--config", search.base]), Space(search.space))
+
+
+def test_every_picture_is_there() -> None:
+    for path in re.findall(r"!\[.*?\]\((.*?)\)", README):
+        assert (ROOT / path).stat().st_size < 500_000
+
+
+def _config_of_a_run() -> dict:
     cnn = yaml.safe_load(find_config("cnn.yaml").read_text())
     keys = {"name": "cnn", "seed_everything": 0, "data": {}, "optimizer": None, "lr_scheduler": None} | cnn
     keys["trainer"] = keys.get("trainer", {}) | {"precision": None}
@@ -42,7 +65,7 @@ def test_nothing_is_left_to_fill_in() -> None:
 
 
 def test_every_config_is_named() -> None:
-    for path in (ROOT / "configs").glob("*.yaml"):
+    for path in (ROOT / "configs").rglob("*.yaml"):
         assert path.stem in README
 
 

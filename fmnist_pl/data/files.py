@@ -60,11 +60,13 @@ def load_folder(folder: Path, verify: bool) -> TrainAndTest:
         UserError: A file is broken, is not the official one, or does not fit its partner.
     """
     paths = [_path(folder, file) for file in facts.OFFICIAL_FILES]
-    return _load_unchanged(folder.absolute(), verify, tuple((path, path.stat().st_mtime_ns) for path in paths))
+    return _load_unchanged(folder.absolute(), verify, tuple((path, _version(path)) for path in paths))
 
 
 @lru_cache(maxsize=1)
-def _load_unchanged(folder: Path, verify: bool, versions: tuple[tuple[Path, int], ...]) -> TrainAndTest:
+def _load_unchanged(
+    folder: Path, verify: bool, versions: tuple[tuple[Path, tuple[int, int] | None], ...]
+) -> TrainAndTest:
     train = _load_pair(folder, facts.TRAIN_IMAGES, facts.TRAIN_LABELS, verify)
     test = _load_pair(folder, facts.TEST_IMAGES, facts.TEST_LABELS, verify)
     return TrainAndTest(train, test, source="real")
@@ -86,6 +88,11 @@ def _load_pair(folder: Path, images: facts.IdxFile, labels: facts.IdxFile, verif
 def _path(folder: Path, file: facts.IdxFile) -> Path:
     plain = folder / file.name
     return plain if plain.exists() else folder / f"{file.name}.gz"
+
+
+def _version(path: Path) -> tuple[int, int] | None:
+    """What changes with a file's content: its time and size."""
+    return (path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else None
 
 
 def _candidates(root: Path) -> tuple[Path, Path]:

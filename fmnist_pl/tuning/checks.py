@@ -19,6 +19,8 @@ def check_against_config(search: Search, base: Config, space: Space) -> None:
     """
     first = trainings(search, with_overrides(search, base))[-1]
     _check("overrides", first)
+    if str(first["trainer"]["devices"]) not in ("1", "auto"):
+        raise UserError("a trial runs on one device: set overrides.trainer.devices to 1, and --workers to several")
     if first["data"]["num_folds"] is None and first["data"]["val_fraction"] == 0:
         raise UserError(
             "there are no validation images to score by (data.val_fraction is 0): leave some, or give folds"

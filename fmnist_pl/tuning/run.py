@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import signal
+import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,14 +34,19 @@ from fmnist_pl.tuning.worker import work
 class Outcome:
     """What came of a search."""
 
-    study: optuna.Study
-    """With all trials; of the last stage, where there are stages."""
+    opened: OpenStudy
+    """Of the last stage, where there are stages."""
     best_config: Config
     """Of the best trial, at the base config's number of epochs."""
     best_trial: int
     folder: Path
     refit: dict[str, Any] | None = None
-    """The metrics of the refit."""
+    """The metrics of the refit; nothing where another machine does it."""
+
+    @property
+    def study(self) -> optuna.Study:
+        """The study with all trials."""
+        return self.opened.study
 
 
 def tune(search: Search) -> Outcome:
@@ -54,7 +60,7 @@ def tune(search: Search) -> Outcome:
     search.check()
     base = resolve_config(["fit", "--config", search.base])
     outcome = _run_stages(search, base) if search.stages else _run(search, base)
-    if not search.refit:
+    if not search.refit or not _claim_refit(outcome):
         return outcome
     print(f"\nrefit: the best config in full, then tested once ({search.home}/refit)", flush=True)
     metrics = refit(search, refit_config(search, outcome.best_config), outcome.best_trial)
@@ -99,16 +105,20 @@ def _run(search: Search, base: Config) -> Outcome:
             else:
                 Pool(search, base, respawns=2 * opened.budget).run(view.update)
         view.update()
+        opened.check_all_done()
     except StoppedError as error:
+        with opened.lock():
+            opened.put_back_the_dead()
         raise StoppedError(_how_to_go_on(opened)) from error
     finally:
         files = write_results(opened, threads)
     best = ranked(opened)
     if not best:
         raise UserError(f"no trial was completed; what became of each is in {files[0]}")
-    print(f"\n{top_table(opened)}\n\nfiles: {', '.join(str(path) for path in files)}", flush=True)
+    names = ", ".join(path.name for path in files)
+    print(f"\n{top_table(opened)}\n\nfiles in {search.home}: {names}", flush=True)
     config = at_full_length(search, space, base, best[0].params)
-    return Outcome(opened.study, config, best[0].number, search.home)
+    return Outcome(opened, config, best[0].number, search.home)
 
 
 def _tell_beginning(opened: OpenStudy) -> None:
@@ -123,6 +133,20 @@ def _tell_beginning(opened: OpenStudy) -> None:
         facts.append(f"{done} done before")
     print(f"tune {search.name}: {search.base}, {', '.join(facts)}, in {search.home}")
     print(f"space:\n{opened.space}", flush=True)
+
+
+def _claim_refit(outcome: Outcome) -> bool:
+    """Whether this machine trains the refit: the first one that asks for the refit of this trial."""
+    opened = outcome.opened
+    mine = {"trial": outcome.best_trial, "by": socket.gethostname(), "in": str(outcome.folder.absolute())}
+    with opened.lock():
+        claimed = opened.study.user_attrs.get("refit")
+        if claimed is None or claimed["trial"] != outcome.best_trial:
+            opened.study.set_user_attr("refit", mine)
+            return True
+    if claimed != mine:
+        print(f"\nthe refit is done by {claimed['by']}, in {claimed['in']}", flush=True)
+    return claimed == mine
 
 
 def _how_to_go_on(opened: OpenStudy) -> str:

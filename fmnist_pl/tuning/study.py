@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -54,9 +55,13 @@ class OpenStudy:
         """The trials so far, in the given states or all."""
         return self.study.get_trials(deepcopy=False, states=states or None)
 
+    def lock(self) -> AbstractContextManager[None]:
+        """One worker at a time, over all processes and machines of the study."""
+        return study_lock(self.storage, self.search.home, self.search.name)
+
     def claim(self, worker: str) -> optuna.Trial | None:
         """Take the next trial for a worker, with its point chosen; ``None`` when there is none left to take."""
-        with study_lock(self.storage, self.search.home, self.search.name):
+        with self.lock():
             self.put_back_the_dead()
             number = len(self.trials())
             if not self.trials(TrialState.WAITING) and (number >= self.budget or not self._enqueue(number)):
@@ -98,6 +103,16 @@ class OpenStudy:
         if len(finished) >= min(limit, self.budget) and all(t.state == TrialState.FAIL for t in finished):
             reason = finished[-1].user_attrs.get("reason", "for an unknown reason")
             raise UserError(f"all {len(finished)} trials failed, so the search stops; the last one: {reason}")
+
+    def check_all_done(self) -> None:
+        """See that the search came to its end.
+
+        Raises:
+            UserError: Trials are left, but no worker.
+        """
+        left = self.trials(TrialState.WAITING, TrialState.RUNNING)
+        if left:
+            raise UserError(f"{len(left)} trials are left, but every worker was killed: start the command again")
 
     def _is_worked_on(self, trial: FrozenTrial) -> bool:
         worker = trial.user_attrs.get("worker")

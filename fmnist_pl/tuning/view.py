@@ -34,7 +34,8 @@ class View:
         if not self._console.is_terminal:
             yield
             return
-        with Live(self._table(), console=self._console, refresh_per_second=1, redirect_stdout=False) as self._live:
+        live = Live(self._table(), console=self._console, refresh_per_second=1, redirect_stdout=False, transient=True)
+        with live as self._live:
             yield
         self._live = None
 

@@ -75,6 +75,13 @@ def test_what_may_not_be_read(idx_folder: Path, what: str) -> None:
         target.chmod(0o755)
 
 
+def test_files_are_read_once_until_they_change(idx_folder: Path) -> None:
+    first = load_folder(idx_folder, verify=False)
+    assert load_folder(idx_folder, verify=False) is first, "a search loads them once, not once a trial"
+    (idx_folder / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels_idx(200)[:-200] + bytes(200)))
+    assert load_folder(idx_folder, verify=False).train.labels.sum() == 0
+
+
 def test_training_on_own_files(fit: Callable[..., dict[str, Any]], idx_folder: Path) -> None:
     metrics = fit("--data.source", "real", "--data.root", str(idx_folder), "--data.verify", "false")
     assert metrics["data_source"] == "real"

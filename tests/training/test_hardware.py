@@ -1,6 +1,8 @@
 """The choice of precision, and what metrics.json calls it."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -52,3 +54,10 @@ def test_a_run_on_the_gpu(tmp_path: Path) -> None:
     assert (command.metrics["device"], command.metrics["precision"]) == ("cuda", "bf16")
     assert command.datamodule.train_data.images.is_cuda
     assert command.metrics["test"]["acc"] > 0.3
+
+
+def test_threads_are_those_asked_for_and_those_of_before_again(fit: Callable[..., dict[str, Any]]) -> None:
+    before = torch.get_num_threads()
+    name = fit("--threads", str(before + 1))["device_name"]
+    assert name.endswith(f"{before + 1} threads")
+    assert torch.get_num_threads() == before

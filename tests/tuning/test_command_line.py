@@ -109,6 +109,7 @@ def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         (["--space.trainer.max_epoch", "{int: {low: 1, high: 2}}"], "space.trainer.max_epoch: .*max_epoch"),
         (["--points", "[{data.batch_size: 3}]"], "data.batch_size is 3"),
         (["--overrides.data.val_fraction", "0", "--points", "[]"], "no validation images"),
+        (["--overrides.trainer.devices", "2"], "a trial runs on one device"),
         (["--refit-resume", "true", "--keep", "0"], "refit_resume needs the best trial's weights"),
     ],
 )
