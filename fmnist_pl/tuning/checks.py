@@ -6,7 +6,8 @@ from typing import Any
 
 from fmnist_pl.errors import UserError
 from fmnist_pl.training.resolve_config import resolve_config
-from fmnist_pl.tuning.configs import Config, trainings, with_overrides, write_config
+from fmnist_pl.tuning.configs import Config, refit_config, trainings, with_overrides, write_config
+from fmnist_pl.tuning.keys import set_keys
 from fmnist_pl.tuning.search import Search
 from fmnist_pl.tuning.space import Space
 
@@ -30,7 +31,7 @@ def check_against_config(search: Search, base: Config, space: Space) -> None:
     for point in search.points:
         space.check_point(point)
     for together in _merged(list(space.samples())):
-        config = space.apply(together, with_overrides(search, base))
+        config = space.apply(space.complete(together), with_overrides(search, base))
         try:
             _check("space", config)
         except UserError:
@@ -38,11 +39,22 @@ def check_against_config(search: Search, base: Config, space: Space) -> None:
             raise
 
 
+def check_refit(search: Search, base: Config) -> None:
+    """See whether train.py would take the config of the refit, before hours of searching.
+
+    Raises:
+        UserError: It would not.
+    """
+    full = set_keys(base, search.overrides)
+    _check("overrides", full)
+    _check("refit_overrides", refit_config(search, full))
+
+
 def _name_the_culprit(search: Search, base: Config, space: Space, point: dict[str, Any]) -> None:
     for sample in space.samples():
         *_, key = sample
         if sample.items() <= point.items():
-            _check(f"space.{key}", space.apply(sample, with_overrides(search, base)))
+            _check(f"space.{key}", space.apply(space.complete(sample), with_overrides(search, base)))
 
 
 def _merged(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:

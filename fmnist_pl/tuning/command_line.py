@@ -51,7 +51,8 @@ def stages_of(search: Search) -> list[Search]:
     Raises:
         UserError: A key or value of a stage is not one.
     """
-    own = {key: getattr(search, key) for key in Search.__dataclass_fields__} | {"stages": [], "refit": False}
+    own = {key: getattr(search, key) for key in Search.__dataclass_fields__}
+    own |= {"stages": [], "overrides": {}, "refit": False}  # the whole's overrides are in the config they start from
     parser = _parser(None)
     parts = []
     for number, stage in enumerate(search.stages, 1):

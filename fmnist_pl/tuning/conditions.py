@@ -20,7 +20,9 @@ class Condition:
         if self.key not in params:
             return False
         value = params[self.key]
-        return value in self.values if self.values else self.low <= value <= self.high
+        if self.values:
+            return value in self.values
+        return isinstance(value, int | float) and self.low <= value <= self.high
 
     def __str__(self) -> str:
         if self.values:
@@ -43,6 +45,8 @@ def _read(owner: str, key: str, wanted: Any) -> Condition:
     if isinstance(wanted, dict):
         if not wanted or not set(wanted) <= {"min", "max"}:
             raise UserError(f"space.{owner}.when.{key} is {wanted!r}: give min, max or both")
+        if any(isinstance(end, bool) or not isinstance(end, int | float) for end in wanted.values()):
+            raise UserError(f"space.{owner}.when.{key} is {wanted!r}: min and max are numbers")
         return Condition(key, (), wanted.get("min", -float("inf")), wanted.get("max", float("inf")))
     values = tuple(wanted) if isinstance(wanted, list) else (wanted,)
     if not values:

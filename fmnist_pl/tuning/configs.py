@@ -13,6 +13,7 @@ from fmnist_pl.tuning.space import Space
 Config = dict[str, Any]
 EPOCHS = "trainer.max_epochs"
 OF_A_TRIAL = {
+    "trainer.devices": 1,
     "trainer.logger": False,  # the search writes one events file a trial of its own
     "trainer.enable_progress_bar": False,
     "trainer.enable_model_summary": False,
@@ -51,10 +52,8 @@ def handed_over(search: Search, config: Config, threads: int) -> Config:
 
 
 def at_full_length(search: Search, space: Space, base: Config, point: dict[str, Any]) -> Config:
-    """The config of a point with as many epochs as the base has, unless they were searched."""
-    config = space.apply(point, set_keys(base, search.overrides))
-    searched = any(parameter.key == EPOCHS for parameter in space.parameters)
-    return config if searched else set_keys(config, {EPOCHS: base["trainer"]["max_epochs"]})
+    """The config of a point with as many epochs as the point or the config has: not those that trials were cut to."""
+    return space.apply(point, set_keys(base, search.overrides))
 
 
 def refit_config(search: Search, full: Config) -> Config:

@@ -45,6 +45,7 @@ class Objective:
             metrics = self._train(trial, training, folder, part, on_epoch)
             scores.append(_validation_accuracy(metrics))
             trial.set_user_attr("scores", scores)
+            trial.set_user_attr("threads", self._threads)
             trial.set_user_attr("seconds", round(time.perf_counter() - started, 2))
             trial.set_user_attr("parameters", metrics["params"])
             if self._search.scores_per_trial > 1 and len(self._search.objectives) == 1:

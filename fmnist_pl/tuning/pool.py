@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from fmnist_pl.errors import StoppedError, UserError
-from fmnist_pl.tuning.configs import Config
+from fmnist_pl.tuning.configs import Config, with_overrides
 from fmnist_pl.tuning.search import Search
 
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -28,13 +28,13 @@ def cores_per_worker(workers: int) -> int:
     return max(cores // workers, 1)
 
 
-def devices_of_workers(workers: int, per_device: int) -> list[str | None]:
+def devices_of_workers(workers: int, per_device: int, accelerator: str = "auto") -> list[str | None]:
     """What each worker may see of the GPUs: one, in turn; ``None`` where there are none.
 
     Raises:
         UserError: There are more workers than the GPUs take.
     """
-    count = torch.cuda.device_count()
+    count = torch.cuda.device_count() if accelerator in ("auto", "gpu", "cuda") else 0
     if count == 0:
         return [None] * workers
     if workers > count * per_device:
@@ -59,7 +59,8 @@ class Pool:
         """
         self._task = json.dumps({"search": dataclasses.asdict(search), "base": base}, default=str)
         self._home, self._respawns = search.home, respawns
-        self._devices = devices_of_workers(search.workers, search.workers_per_device)
+        accelerator = str(with_overrides(search, base)["trainer"]["accelerator"])
+        self._devices = devices_of_workers(search.workers, search.workers_per_device, accelerator)
         self._threads = cores_per_worker(search.workers)
         self._processes: dict[int, subprocess.Popen[str]] = {}
 

@@ -1,5 +1,6 @@
 """Which workers are alive: a lock file that each holds, and, across machines, a beat in the storage."""
 
+import contextlib
 import os
 import secrets
 import socket
@@ -66,7 +67,8 @@ class Heart:
         beats = 0
         while not self._stop.wait(SECONDS_BETWEEN_BEATS):
             beats += 1
-            self._storage.set_trial_user_attr(self._trial_id, BEAT, beats)
+            with contextlib.suppress(Exception):  # a storage that is away for a while is no death of ours
+                self._storage.set_trial_user_attr(self._trial_id, BEAT, beats)
 
 
 class BeatWatch:
@@ -77,7 +79,7 @@ class BeatWatch:
 
     def has_stopped(self, trial: FrozenTrial) -> bool:
         """Whether the trial's beat has stood still, under this watch, for too long."""
-        beat, now = trial.user_attrs.get(BEAT, 0), time.monotonic()
+        beat, now = tuple(trial.user_attrs.get(name) for name in ("worker", "attempts", BEAT)), time.monotonic()
         if trial.number not in self._seen or self._seen[trial.number][0] != beat:
             self._seen[trial.number] = beat, now
         return now - self._seen[trial.number][1] > SECONDS_UNTIL_DEAD

@@ -14,12 +14,11 @@ from fmnist_pl.tuning.study import OpenStudy
 BEST, TRIALS, TOP, PARETO = "best.yaml", "trials.csv", "top10.md", "pareto_front.md"
 
 
-def write_results(opened: OpenStudy, threads: int) -> list[Path]:
+def write_results(opened: OpenStudy) -> list[Path]:
     """Write what there is to tell of a study so far.
 
     Args:
         opened: The study.
-        threads: CPU threads that its trainings had.
 
     Returns:
         The files.
@@ -31,7 +30,8 @@ def write_results(opened: OpenStudy, threads: int) -> list[Path]:
     best = ranked(opened)
     if not best:
         return written
-    config = handed_over(search, opened.space.apply(best[0].params, with_overrides(search, opened.base)), threads)
+    config = opened.space.apply(best[0].params, with_overrides(search, opened.base))
+    config = handed_over(search, config, best[0].user_attrs["threads"])
     comment = f"# python train.py fit --config {home / BEST}\n# trial {best[0].number}: {values_text(best[0])}\n"
     written.append(write_config(config, home / BEST, comment))
     written.append(_write_text(top_table(opened), home / TOP))

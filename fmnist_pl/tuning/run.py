@@ -3,7 +3,6 @@
 import dataclasses
 import logging
 import signal
-import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,20 +10,21 @@ from typing import Any
 
 import optuna
 import torch
-from sqlalchemy.exc import SQLAlchemyError
 
 from fmnist_pl.errors import StoppedError, UserError
 from fmnist_pl.files import copy_file
 from fmnist_pl.training.resolve_config import resolve_config
-from fmnist_pl.tuning.checks import check_against_config
+from fmnist_pl.tuning.checks import check_against_config, check_refit
 from fmnist_pl.tuning.command_line import parse, stages_of
 from fmnist_pl.tuning.configs import Config, at_full_length, refit_config
+from fmnist_pl.tuning.keys import set_keys
 from fmnist_pl.tuning.pool import Pool, cores_per_worker
 from fmnist_pl.tuning.ranking import ranked
 from fmnist_pl.tuning.refit import refit
 from fmnist_pl.tuning.results import BEST, top_table, write_results
 from fmnist_pl.tuning.search import Search
 from fmnist_pl.tuning.space import Space
+from fmnist_pl.tuning.storage import STORAGE_ERRORS, storage_is_away
 from fmnist_pl.tuning.study import OpenStudy, open_study
 from fmnist_pl.tuning.view import View
 from fmnist_pl.tuning.worker import work
@@ -59,11 +59,11 @@ def tune(search: Search) -> Outcome:
     logging.getLogger("lightning.fabric.utilities.seed").setLevel(logging.WARNING)
     search.check()
     base = resolve_config(["fit", "--config", search.base])
+    check_refit(search, base)
     outcome = _run_stages(search, base) if search.stages else _run(search, base)
-    if not search.refit or not _claim_refit(outcome):
+    if not search.refit:
         return outcome
-    print(f"\nrefit: the best config in full, then tested once ({search.home}/refit)", flush=True)
-    metrics = refit(search, refit_config(search, outcome.best_config), outcome.best_trial)
+    metrics = refit(search, outcome.opened, refit_config(search, outcome.best_config), outcome.best_trial)
     return dataclasses.replace(outcome, refit=metrics)
 
 
@@ -73,17 +73,15 @@ def main(args: list[str] | None = None) -> int:
     Returns:
         The exit code: 0, or 1 after an error that was told in one line.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for kind in (signal.SIGTERM, signal.SIGINT):  # which a script's background jobs inherit as ignored
+        signal.signal(kind, signal.default_int_handler)
     try:
         tune(parse(sys.argv[1:] if args is None else args))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except SQLAlchemyError as error:
-        print(
-            f"error: the storage no longer answers ({str(error).splitlines()[0]}): start again to go on",
-            file=sys.stderr,
-        )
+    except STORAGE_ERRORS as error:
+        print(f"error: {storage_is_away(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("error: stopped", file=sys.stderr)
@@ -111,7 +109,7 @@ def _run(search: Search, base: Config) -> Outcome:
             opened.put_back_the_dead()
         raise StoppedError(_how_to_go_on(opened)) from error
     finally:
-        files = write_results(opened, threads)
+        files = write_results(opened)
     best = ranked(opened)
     if not best:
         raise UserError(f"no trial was completed; what became of each is in {files[0]}")
@@ -135,27 +133,13 @@ def _tell_beginning(opened: OpenStudy) -> None:
     print(f"space:\n{opened.space}", flush=True)
 
 
-def _claim_refit(outcome: Outcome) -> bool:
-    """Whether this machine trains the refit: the first one that asks for the refit of this trial."""
-    opened = outcome.opened
-    mine = {"trial": outcome.best_trial, "by": socket.gethostname(), "in": str(outcome.folder.absolute())}
-    with opened.lock():
-        claimed = opened.study.user_attrs.get("refit")
-        if claimed is None or claimed["trial"] != outcome.best_trial:
-            opened.study.set_user_attr("refit", mine)
-            return True
-    if claimed != mine:
-        print(f"\nthe refit is done by {claimed['by']}, in {claimed['in']}", flush=True)
-    return claimed == mine
-
-
 def _how_to_go_on(opened: OpenStudy) -> str:
     done = sum(trial.state.is_finished() for trial in opened.trials())
     return f"stopped: {done} of {opened.budget} trials are done; the same command goes on from there"
 
 
 def _run_stages(search: Search, base: Config) -> Outcome:
-    parts = stages_of(search)
+    parts, base = stages_of(search), set_keys(base, search.overrides)
     for part in parts:
         check_against_config(part, base, Space(part.space))
     outcome = None

@@ -40,6 +40,8 @@ def make_sampler(search: Search, number: int) -> samplers.BaseSampler:
     # the points of a quasi-random sequence are numbered in the storage, and one seed makes them one sequence
     seed = search.seed if name == "qmc" else search.seed * 1_000_003 + number
     options = QUIET.get(name, {}) | search.sampler_args
+    if name == "qmc":  # what is not there in the first trial is no part of the sequence
+        options = {"independent_sampler": samplers.RandomSampler(seed=search.seed + number)} | options
     return _make("sampler", name, SAMPLERS[name], {"seed": seed % 2**32} | options)
 
 

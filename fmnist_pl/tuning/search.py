@@ -24,7 +24,7 @@ class Search:
         points: Points of the space to try first; keys that one leaves out are sampled.
         objectives: What to optimise: validation accuracy (up), number of parameters (down), or both.
         sampler: Where to try next; null for tpe, or nsgaii with two objectives.
-        sampler_args: Arguments of Optuna's class of that sampler.
+        sampler_args: Arguments of Optuna's class of that sampler, but for its seed.
         pruner: When to give up on a trial; null for median, or none with two objectives.
         pruner_args: Arguments of Optuna's class of that pruner.
         n_trials: Trials in all, over all workers and restarts; null for 50, or the whole grid.
@@ -39,7 +39,7 @@ class Search:
         folder: Folder of all studies.
         keep: How many of the best trials keep their weights.
         refit: Whether to train the best config in full at the end, and test it once.
-        refit_epochs: Epochs of the refit; null for those of the best trial if they were searched, else the base's.
+        refit_epochs: Epochs of the refit; null for as many as the config says, or the best trial if they were searched.
         refit_resume: Whether the refit goes on from the best trial's last epoch, rather than anew.
         refit_overrides: Other values for dotted keys of the config, in the refit.
     """
@@ -113,6 +113,8 @@ class Search:
             raise UserError("there is nothing to search: name keys under space (see configs/search/cnn.yaml)")
         if self.storage is not None and self.storage.startswith("sqlite") and self.workers > 1:
             raise UserError("a storage of sqlite is for one worker: leave out storage, or give postgresql://..")
+        if "seed" in self.sampler_args:
+            raise UserError("sampler_args names a seed: give --seed, from which each trial has its own")
         self._check_objectives()
         if self.refit_resume and self.refit and (self.keep < 1 or self.scores_per_trial > 1):
             raise UserError("refit_resume needs the best trial's weights: keep at least 1, without folds and repeats")

@@ -72,6 +72,13 @@ class Space:
                 point[parameter.key] = value
                 yield point
 
+    def complete(self, point: dict[str, Any]) -> dict[str, Any]:
+        """A point with every parameter that is there in it, those that it leaves out at their first value."""
+        full: dict[str, Any] = {}
+        for parameter in self._present(full):
+            full[parameter.key] = point.get(parameter.key, parameter.ends()[0])
+        return full
+
     def check_point(self, point: dict[str, Any]) -> None:
         """See whether a point that the user named lies in the space.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy
 from filelock import FileLock
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,6 +19,7 @@ from fmnist_pl.errors import UserError
 
 JOURNAL = "journal.log"
 SECONDS_TO_CONNECT = 10
+STORAGE_ERRORS = (SQLAlchemyError, StorageInternalError)
 DRIVERS = {"postgresql": "postgresql+psycopg"}
 
 
@@ -32,6 +34,11 @@ def open_storage(url: str | None, home: Path) -> BaseStorage:
         UserError: The storage does not answer, is broken, or is of another kind.
     """
     return _open_journal(home / JOURNAL) if url is None else _open_database(url)
+
+
+def storage_is_away(error: Exception) -> str:
+    """What to tell the user of a storage that went away in the middle of a search."""
+    return f"the storage no longer answers ({str(error).splitlines()[0][:200]}): start the same command again to go on"
 
 
 @contextmanager
@@ -81,7 +88,6 @@ def _cut_half_a_line(journal: Path) -> None:
 
 def _open_journal(path: Path) -> BaseStorage:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         return JournalStorage(JournalFileBackend(str(path), lock_obj=_JournalLock(path)))
     except OSError as error:
         raise UserError(f"cannot write the study's folder {path.parent}: {error.strerror}; choose --folder") from error
@@ -92,7 +98,7 @@ def _open_journal(path: Path) -> BaseStorage:
 def _open_database(url: str) -> BaseStorage:
     try:
         parsed = sqlalchemy.make_url(url)
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, ValueError) as error:
         raise UserError(
             "storage is no address of a database: write postgresql://USER:PASSWORD@HOST/DATABASE"
         ) from error
@@ -100,7 +106,7 @@ def _open_database(url: str) -> BaseStorage:
     if kind not in ("postgresql", "sqlite"):
         raise UserError(f"storage {kind} is not known here: give postgresql://.. or leave it out for a journal file")
     parsed = parsed.set(drivername=DRIVERS.get(parsed.drivername, parsed.drivername))
-    shown = parsed.render_as_string(hide_password=True)
+    shown = parsed.set(query={}).render_as_string(hide_password=True)
     options: dict[str, Any] = {"pool_pre_ping": True}
     if kind == "postgresql":
         options["connect_args"] = {"connect_timeout": SECONDS_TO_CONNECT}

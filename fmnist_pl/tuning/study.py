@@ -5,6 +5,7 @@ import warnings
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import optuna
@@ -39,7 +40,7 @@ class OpenStudy:
     watch: BeatWatch = field(default_factory=BeatWatch)
     opened: datetime = field(default_factory=datetime.now)
 
-    @property
+    @cached_property
     def budget(self) -> int:
         """Trials in all: what is asked for, or the whole of a grid or of a small space if that is less."""
         search = self.search
@@ -67,7 +68,6 @@ class OpenStudy:
             if not self.trials(TrialState.WAITING) and (number >= self.budget or not self._enqueue(number)):
                 return None
             trial = self._ask(number)
-            self.space.suggest(trial)
             trial.set_user_attr("attempts", trial.user_attrs.get("attempts", 0) + 1)
             trial.set_user_attr("worker", worker)
             return trial
@@ -90,6 +90,11 @@ class OpenStudy:
         """End a trial without a score."""
         self.storage.set_trial_user_attr(trial._trial_id, "reason", reason)
         self.storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+
+    def owns(self, worker: str, trial: optuna.Trial) -> bool:
+        """Whether a trial is still a worker's: not if it was taken for dead, and the trial given to another."""
+        now = self.trials()[trial.number]
+        return now.state == TrialState.RUNNING and now.user_attrs.get("worker") == worker
 
     def check_not_only_failures(self, limit: int = 5) -> None:
         """Stop a search of which nothing has come since it was started.
@@ -136,24 +141,37 @@ class OpenStudy:
 
     def _ask(self, number: int) -> optuna.Trial:
         self.study.sampler = make_sampler(self.search, number)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return self.study.ask()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                trial = self.study.ask()
+                self.space.suggest(trial)
+            return trial
+        except (TypeError, ValueError) as error:
+            self.put_back_the_dead()
+            raise UserError(
+                f"sampler {self.search.sampler_name} cannot propose a point: {' '.join(str(error).split())}"
+            ) from error
 
 
-def open_study(search: Search, base: Config, space: Space, may_create: bool = True) -> OpenStudy:
+def open_study(search: Search, base: Config, space: Space) -> OpenStudy:
     """Open the study of a search, made if it is not there.
 
     Raises:
         UserError: The storage cannot be used, or holds a study of that name by another search.
     """
+    try:
+        search.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot write the study's folder {search.home}: {error.strerror}; choose another with --folder"
+        ) from error
     storage = open_storage(search.storage, search.home)
     pruner = make_pruner(search, with_overrides(search, base)["trainer"]["max_epochs"])
     make_sampler(search, 0)
     up, down = StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE
     directions = [up if objective == "accuracy" else down for objective in search.objectives]
     definition = _definition(search, base)
-    search.home.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with study_lock(storage, search.home, search.name):
         study = optuna.create_study(

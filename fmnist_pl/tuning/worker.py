@@ -5,6 +5,8 @@ import shutil
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import optuna
 import torch
@@ -39,7 +41,7 @@ def work(opened: OpenStudy, threads: int, on_change: Callable[[], None] = lambda
         while True:
             trial = opened.claim(presence.worker)
             if trial is not None:
-                _run(opened, objective, trial, on_change)
+                _run(opened, objective, trial, presence.worker, on_change)
                 opened.check_not_only_failures()
             elif opened.trials(TrialState.RUNNING, TrialState.WAITING):
                 time.sleep(SECONDS_BETWEEN_LOOKS)  # others are at the last trials; should they die, we take them
@@ -52,21 +54,30 @@ def work(opened: OpenStudy, threads: int, on_change: Callable[[], None] = lambda
         presence.leave()
 
 
-def _run(opened: OpenStudy, objective: Objective, trial: optuna.Trial, on_change: Callable[[], None]) -> None:
+def _run(
+    opened: OpenStudy, objective: Objective, trial: optuna.Trial, worker: str, on_change: Callable[[], None]
+) -> None:
+    end: partial[Any]
     try:
         values = _evaluate(opened, objective, trial, on_change)
     except optuna.TrialPruned:
-        opened.study.tell(trial, state=TrialState.PRUNED)
+        end = partial(opened.study.tell, trial, state=TrialState.PRUNED)
     except (StoppedError, KeyboardInterrupt, SystemExit) as error:
-        trial.set_user_attr("attempts", trial.user_attrs["attempts"] - 1)
-        opened.put_back(trial)
+        with opened.lock():
+            if opened.owns(worker, trial):
+                trial.set_user_attr("attempts", trial.user_attrs["attempts"] - 1)
+                opened.put_back(trial)
         raise StoppedError("stopped") from error
     except Exception as error:  # whatever befalls a trial, the search goes on
         with (trial_folder(opened.search, trial.number) / "log.txt").open("a") as log:
             traceback.print_exc(file=log)
-        opened.fail(trial, reason_of(error))
+        end = partial(opened.fail, trial, reason_of(error))
     else:
-        opened.study.tell(trial, values)
+        end = partial(opened.study.tell, trial, values)
+    with opened.lock():
+        if not opened.owns(worker, trial):
+            return  # we were away for so long that we were taken for dead: another is at it
+        end()
     _tidy(opened, trial.number)
 
 

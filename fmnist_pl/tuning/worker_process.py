@@ -16,6 +16,7 @@ import torch
 from fmnist_pl.errors import StoppedError, UserError
 from fmnist_pl.tuning.search import Search
 from fmnist_pl.tuning.space import Space
+from fmnist_pl.tuning.storage import STORAGE_ERRORS, storage_is_away
 from fmnist_pl.tuning.study import open_study
 from fmnist_pl.tuning.worker import work
 
@@ -28,6 +29,7 @@ def main() -> int:
     Returns:
         The exit code: 0, or 1 after an error that is told in the last line.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background jobs inherit that it is ignored
     task = json.loads(sys.stdin.readline())
     search = Search(**task["search"] | {"folder": Path(task["search"]["folder"])})
     threading.Thread(target=_stop_with_parent, daemon=True).start()
@@ -37,6 +39,9 @@ def main() -> int:
         return 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except STORAGE_ERRORS as error:
+        print(f"error: {storage_is_away(error)}", file=sys.stderr)
         return 1
     return 0
 

@@ -7,7 +7,7 @@ import pytest
 
 from fmnist_pl.errors import UserError
 from fmnist_pl.training.resolve_config import resolve_config
-from fmnist_pl.tuning import main
+from fmnist_pl.tuning import Search, main
 from fmnist_pl.tuning.checks import check_against_config
 from fmnist_pl.tuning.command_line import SEARCH_FOLDER, parse
 from fmnist_pl.tuning.space import Space
@@ -93,9 +93,13 @@ def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         (["--base", "nope.yaml"], "nothing to search"),
         (["--base", "nope.yaml", "--space.x", "{categorical: [1]}"], "no config nope.yaml"),
         (["--unknown", "1"], "unrecognized arguments: --unknown 1"),
+        (["--sampler-args", "{seed: 3}"], "sampler_args names a seed: give --seed"),
+        (["--refit-overrides.data.val_fractoin", "0.2"], "refit_overrides: .*val_fractoin"),
         (["--sampler-args", "{speed: 3}"], "sampler_args do not suit tpe: .*speed"),
         (["--pruner-args", "{speed: 3}"], "pruner_args do not suit median: .*speed"),
         (["--storage", "nonsense"], "storage is no address of a database"),
+        (["--storage", "postgresql://me:secret@host:port/x"], "storage is no address of a database"),
+        (["--storage", "postgresql://127.0.0.1:1/x?password=secret"], "does not answer"),
         (["--storage", "oracle://x/y"], "storage oracle is not known here"),
         (
             ["--storage", "postgresql://me:secret@127.0.0.1:1/x"],
@@ -122,3 +126,9 @@ def test_a_bad_flag_is_one_clear_line(
     assert said.count("\n") == 1
     assert "secret" not in said
     assert not list(tmp_path.rglob("trial_*")), "nothing was trained"
+
+
+def test_places_of_a_tuple_beside_other_keys_are_sound() -> None:
+    space = {"optimizer.init_args.betas.0": {"float": {"low": 0.8, "high": 0.95}}}
+    search = Search(base="dense.yaml", space=space | {"data.batch_size": {"categorical": [32, 64, 128]}})
+    check_against_config(search, resolve_config(["fit", "--config", "dense.yaml"]), Space(search.space))

@@ -104,6 +104,11 @@ def test_endless_spaces_have_no_grid() -> None:
         ({"a": {"categorical": [1]}, "b": {"categorical": [1], "when": {"a": 2}}}, "b is never there: a is 2"),
         ({"a": {"categorical": [1]}, "b": {"categorical": [1], "when": {"a": {"above": 2}}}}, "give min, max or both"),
         ({"a": {"categorical": [1]}, "b": {"categorical": [1], "when": 3}}, "when is 3: write"),
+        (
+            {"a": {"categorical": [1]}, "b": {"categorical": [1], "when": {"a": {"min": "x"}}}},
+            "min and max are numbers",
+        ),
+        ({"a": {"categorical": ["x"]}, "b": {"categorical": [1], "when": {"a": {"min": 1}}}}, "b is never there"),
     ],
 )
 def test_what_is_no_space(written: dict[str, Any], expected: str) -> None:

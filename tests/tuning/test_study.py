@@ -1,13 +1,15 @@
 """A study without training: which trials are claimed, by whom, and how many."""
 
+import time
 from collections.abc import Callable
+from typing import Any, cast
 
 import optuna
 import pytest
 from optuna.trial import TrialState
 
 from fmnist_pl.errors import UserError
-from fmnist_pl.tuning.presence import SECONDS_UNTIL_DEAD, BeatWatch, Presence
+from fmnist_pl.tuning.presence import SECONDS_UNTIL_DEAD, BeatWatch, Heart, Presence
 from fmnist_pl.tuning.study import OpenStudy
 
 SMALL_SPACE = {
@@ -108,6 +110,61 @@ def test_a_living_worker_keeps_its_trial(opened: Callable[..., OpenStudy]) -> No
     again = study.claim("next")
     assert again is not None
     assert again.number == 0
+
+
+def test_a_worker_that_was_away_too_long_no_longer_owns_its_trial(opened: Callable[..., OpenStudy]) -> None:
+    study = opened(n_trials=2)
+    first = study.claim("away")
+    assert first is not None
+    assert study.owns("away", first)
+    again = study.claim("next")
+    assert again is not None
+    assert again.number == first.number
+    assert not study.owns("away", first)
+    assert study.owns("next", again)
+
+
+def test_the_heart_beats_on_though_the_storage_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fmnist_pl.tuning.presence.SECONDS_BETWEEN_BEATS", 0.01)
+    beats: list[int] = []
+
+    class Flaky:
+        def set_trial_user_attr(self, trial_id: int, key: str, value: int) -> None:
+            beats.append(value)
+            if value == 2:
+                raise OSError("away")
+
+    with Heart(cast(Any, Flaky()), 0):
+        time.sleep(0.5)
+    assert len(beats) > 3
+    assert beats[:4] == [1, 2, 3, 4]
+
+
+def test_a_new_owner_has_time_for_its_first_beat(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    watch = BeatWatch()
+    watch.has_stopped(optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs={"beat": 1, "worker": "a"}))
+    now += SECONDS_UNTIL_DEAD + 1
+    taken_over = optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs={"beat": 1, "worker": "b"})
+    assert not watch.has_stopped(taken_over)
+
+
+def test_qmc_with_a_condition_does_not_repeat_itself(opened: Callable[..., OpenStudy]) -> None:
+    space = {
+        "model.init_args.activation": {"categorical": ["relu", "gelu"]},
+        "model.init_args.dropout": {"float": {"low": 0, "high": 1}, "when": {"model.init_args.activation": "gelu"}},
+    }
+    points = claim_all(opened(sampler="qmc", space=space, n_trials=12))
+    dropouts = [point["model.init_args.dropout"] for point in points if "model.init_args.dropout" in point]
+    assert len(set(dropouts)) == len(dropouts) > 2
+
+
+def test_arguments_that_a_sampler_chokes_on_are_one_clear_line(opened: Callable[..., OpenStudy]) -> None:
+    study = opened(sampler_args={"n_startup_trials": "many"})
+    with pytest.raises(UserError, match="sampler tpe cannot propose a point"):
+        claim_all(study)
+    assert not study.trials(TrialState.RUNNING)
 
 
 def test_a_beat_that_stands_still_is_death(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -149,7 +150,11 @@ def test_stages_go_on_from_the_best_of_the_one_before(quick: Callable[..., Searc
     rates = {"optimizer.init_args.lr": {"categorical": [0.00001, 0.01]}}
     sizes = {"model.init_args.hidden_sizes": {"categorical": [[4], [8]]}}
     stages = [{"name": "rate", "space": rates}, {"name": "size", "space": sizes, "n_trials": 1}]
-    search = quick(space={}, stages=stages, sampler="grid", n_trials=None, refit=True, epochs=2, refit_epochs=1)
+    # the whole's overrides name a key that a stage finds another value for
+    common = {"optimizer.init_args.lr": 0.00001, "trainer.max_epochs": 4}
+    search = quick(
+        space={}, stages=stages, overrides=common, sampler="grid", n_trials=None, refit=True, epochs=2, refit_epochs=1
+    )
     outcome = tune(search)
     assert (search.home / "quick-1-rate/trials.csv").exists()
     second = yaml.safe_load((search.home / "quick-2-size/trials/trial_0000/score_1.yaml").read_text())
@@ -157,7 +162,7 @@ def test_stages_go_on_from_the_best_of_the_one_before(quick: Callable[..., Searc
     assert second["model"]["init_args"]["hidden_sizes"] == [4]
     best = yaml.safe_load((search.home / "best.yaml").read_text())
     assert best["optimizer"]["init_args"]["lr"] == 0.01
-    assert outcome.best_config["trainer"]["max_epochs"] == 5, "of the base, not of the trials"
+    assert outcome.best_config["trainer"]["max_epochs"] == 4, "of the config, not of the trials"
     assert outcome.refit is not None
 
 
@@ -180,6 +185,28 @@ def test_a_refit_that_goes_on_from_the_trial(quick: Callable[..., Search]) -> No
     assert outcome.refit["epochs"] == 5
     events = EventAccumulator(str(outcome.folder / "refit/version_0")).Reload()
     assert len(events.Scalars("val/acc")) == 3, "epochs 3 to 5"
+
+
+def test_a_better_trial_has_a_refit_of_its_own(quick: Callable[..., Search]) -> None:
+    rates = {"optimizer.init_args.lr": {"categorical": [1e-9, 0.01]}}
+    points = [{"optimizer.init_args.lr": 1e-9}, {"optimizer.init_args.lr": 0.01}]
+    keys: dict = {"space": rates, "points": points, "refit": True, "epochs": 4, "pruner": "none"}
+    first, second = tune(quick(n_trials=1, **keys)), tune(quick(n_trials=2, **keys))
+    assert first.refit is not None
+    assert second.refit is not None
+    assert (first.best_trial, second.best_trial) == (0, 1)
+    assert second.refit["test"]["acc"] > first.refit["test"]["acc"]
+
+
+def test_one_machine_trains_the_refit(
+    quick: Callable[..., Search], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shared: dict = {"storage": f"sqlite:///{tmp_path}/study.db", "n_trials": 2, "refit": True}
+    here, there = (tune(quick(folder=tmp_path / machine, **shared)) for machine in ("here", "there"))
+    assert here.refit is not None
+    assert there.refit is None
+    assert f"the refit is with {socket.gethostname()}, in {tmp_path}/here/quick" in capsys.readouterr().out
+    assert (there.folder / "refit.yaml").exists(), "to train it nevertheless"
 
 
 def test_two_objectives(quick: Callable[..., Search]) -> None:
