@@ -31,12 +31,12 @@ def check_against_config(search: Search, base: Config, space: Space) -> None:
     for point in search.points:
         space.check_point(point)
     for together in _merged(list(space.samples())):
-        config = space.apply(space.complete(together), with_overrides(search, base))
+        point = space.complete(together)
         try:
-            _check("space", config)
-        except UserError:
-            _name_the_culprit(search, base, space, together)
-            raise
+            _check("space", space.apply(point, with_overrides(search, base)))
+        except UserError as error:
+            culprit = _culprit(search, base, space, point)
+            raise UserError(str(error).replace("space", f"space.{culprit}", 1) if culprit else str(error)) from error
 
 
 def check_refit(search: Search, base: Config) -> None:
@@ -50,11 +50,16 @@ def check_refit(search: Search, base: Config) -> None:
     _check("refit_overrides", refit_config(search, full))
 
 
-def _name_the_culprit(search: Search, base: Config, space: Space, point: dict[str, Any]) -> None:
-    for sample in space.samples():
-        *_, key = sample
-        if sample.items() <= point.items():
-            _check(f"space.{key}", space.apply(space.complete(sample), with_overrides(search, base)))
+def _culprit(search: Search, base: Config, space: Space, point: dict[str, Any]) -> str | None:
+    """The key without which the config would be taken, if it is one alone."""
+    for left_out in point:
+        try:
+            rest = {key: value for key, value in point.items() if key != left_out}
+            _check("space", space.apply(rest, with_overrides(search, base)))
+        except UserError:
+            continue
+        return left_out
+    return None
 
 
 def _merged(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
