@@ -3,11 +3,11 @@
     python benchmarks/keras_tuner_search.py --keras-python KERAS_ENVIRONMENT/bin/python
 
 The other environment is one's own: ``python -m venv KERAS_ENVIRONMENT``, then pip install tensorflow-cpu keras-tuner
-tensorboard in it. Five points of the space, drawn with a fixed seed, 3 epochs each, batch 32, Adam at a constant rate, the same split
-of 54,000 training and 6,000 validation images, one trial after another. Each side lives in a process of its own and
-searches one point when it is told to, so that the two are interleaved and never run at once. Loading the images and
-importing the libraries is not counted on either side; writing results, checkpoints and logs is, as each does it.
-Ours is tune.py with its default precision on this machine, Keras Tuner's with the defaults of Keras.
+tensorboard in it. Five points of the space, drawn with a fixed seed, 3 epochs each, batch 32, Adam at a constant rate,
+the same split of 54,000 training and 6,000 validation images, one trial after another. Each side lives in a process of
+its own and searches one point when it is told to, so that the two are interleaved and never run at once. Loading the
+images and importing the libraries is not counted on either side; writing results, checkpoints and logs is, as each does
+it. Ours is tune.py with its default precision on this machine, Keras Tuner's with the defaults of Keras.
 """
 
 import argparse
