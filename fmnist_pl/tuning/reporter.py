@@ -20,11 +20,9 @@ class EpochReporter(Callback):
         on_epoch: Called after each epoch.
         """
         self._trial, self._pruning, self._on_epoch = trial, pruning, on_epoch
-        self.epochs = 0
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         accuracy, epoch = float(trainer.callback_metrics["val/acc"]), trainer.current_epoch
-        self.epochs += 1
         if self._pruning:
             report(self._trial, accuracy, epoch, is_last=epoch + 1 == trainer.max_epochs)
         self._on_epoch()

@@ -17,6 +17,7 @@ from fmnist_pl.training.resolve_config import resolve_config
 from fmnist_pl.tuning.checks import check_against_config, check_refit
 from fmnist_pl.tuning.command_line import parse, stages_of
 from fmnist_pl.tuning.configs import Config, at_full_length, refit_config
+from fmnist_pl.tuning.exit_code import exit_code_of
 from fmnist_pl.tuning.keys import set_keys
 from fmnist_pl.tuning.pool import Pool, cores_per_worker
 from fmnist_pl.tuning.ranking import ranked
@@ -24,7 +25,6 @@ from fmnist_pl.tuning.refit import refit
 from fmnist_pl.tuning.results import BEST, top_table, write_results
 from fmnist_pl.tuning.search import Search
 from fmnist_pl.tuning.space import Space
-from fmnist_pl.tuning.storage import STORAGE_ERRORS, storage_is_away
 from fmnist_pl.tuning.study import OpenStudy, open_study
 from fmnist_pl.tuning.view import View
 from fmnist_pl.tuning.worker import work
@@ -76,17 +76,10 @@ def main(args: list[str] | None = None) -> int:
     for kind in (signal.SIGTERM, signal.SIGINT):  # which a script's background jobs inherit as ignored
         signal.signal(kind, signal.default_int_handler)
     try:
-        tune(parse(sys.argv[1:] if args is None else args))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except STORAGE_ERRORS as error:
-        print(f"error: {storage_is_away(error)}", file=sys.stderr)
-        return 1
+        return exit_code_of(lambda: tune(parse(sys.argv[1:] if args is None else args)))
     except KeyboardInterrupt:
         print("error: stopped", file=sys.stderr)
         return 1
-    return 0
 
 
 def _run(search: Search, base: Config) -> Outcome:

@@ -1,6 +1,5 @@
 """Optuna's samplers and pruners by name; grid and random, which must not repeat themselves, by points."""
 
-import itertools
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -70,17 +69,13 @@ def next_point(search: Search, space: Space, tried: list[dict[str, Any]]) -> dic
         space: Where from.
         tried: The points that were.
     """
-    if search.sampler_name == "grid":
-        return next((point for point in space.points() if point not in tried), None)
-    for draw in itertools.count():
+    for draw in range(DRAWS if search.sampler_name == "random" else 0):
         seed = search.seed * 1_000_003 + len(tried) * DRAWS + draw
         study = optuna.create_study(sampler=samplers.RandomSampler(seed=seed % 2**32))
         point = space.suggest(study.ask())
         if point not in tried:
             return point
-        if draw > DRAWS:
-            return next((point for point in space.points() if point not in tried), None)
-    raise AssertionError("the loop has no end")
+    return next((point for point in space.points() if point not in tried), None)
 
 
 def _make(key: str, name: str, maker: Callable[..., Any], options: dict[str, Any]) -> Any:

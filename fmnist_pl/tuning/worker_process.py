@@ -3,6 +3,7 @@
 It reads its task, a line of JSON, from its input; when its input ends, whoever started it is gone, and it stops too.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -13,10 +14,11 @@ from pathlib import Path
 
 import torch
 
-from fmnist_pl.errors import StoppedError, UserError
+from fmnist_pl.errors import StoppedError
+from fmnist_pl.tuning.configs import Config
+from fmnist_pl.tuning.exit_code import exit_code_of
 from fmnist_pl.tuning.search import Search
 from fmnist_pl.tuning.space import Space
-from fmnist_pl.tuning.storage import STORAGE_ERRORS, storage_is_away
 from fmnist_pl.tuning.study import open_study
 from fmnist_pl.tuning.worker import work
 
@@ -33,17 +35,12 @@ def main() -> int:
     task = json.loads(sys.stdin.readline())
     search = Search(**task["search"] | {"folder": Path(task["search"]["folder"])})
     threading.Thread(target=_stop_with_parent, daemon=True).start()
-    try:
-        work(open_study(search, task["base"], Space(search.space)), torch.get_num_threads())
-    except StoppedError:
-        return 0
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except STORAGE_ERRORS as error:
-        print(f"error: {storage_is_away(error)}", file=sys.stderr)
-        return 1
-    return 0
+    return exit_code_of(lambda: _work(search, task["base"]))
+
+
+def _work(search: Search, base: Config) -> None:
+    with contextlib.suppress(StoppedError):  # whoever stopped us knows
+        work(open_study(search, base, Space(search.space)), torch.get_num_threads())
 
 
 def _stop_with_parent() -> None:
