@@ -64,6 +64,7 @@ class FashionMNISTDataModule(LightningDataModule):
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.val_fraction, self.num_folds, self.fold, self.train_limit = val_fraction, num_folds, fold, train_limit
         self.split_seed, self.augment, self.seed = split_seed, augment, seed
+        self.steps_per_execution = 1
         self._loaded: TrainAndTest | None = None
 
     @property
@@ -92,7 +93,9 @@ class FashionMNISTDataModule(LightningDataModule):
 
     def train_dataloader(self) -> BatchLoader:
         augment = self.augment if self.augment != Augment() else None
-        return self._loader(self.train_data, self.batch_size, shuffle=True, seed=self.seed, augment=augment)
+        loader = self._loader(self.train_data, self.batch_size, shuffle=True, seed=self.seed, augment=augment)
+        loader.steps_per_execution = self.steps_per_execution
+        return loader
 
     def val_dataloader(self) -> BatchLoader:
         return self._loader(self.val_data, self.eval_batch_size)
@@ -105,7 +108,8 @@ class FashionMNISTDataModule(LightningDataModule):
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Leave a batch where the loader made it, on the device; only Lightning's example images must be moved."""
-        if isinstance(batch, tuple) and all(tensor.device == device for tensor in batch):
+        tensors = batch[0] if isinstance(batch, list) else batch
+        if isinstance(tensors, tuple) and all(tensor.device == device for tensor in tensors):
             return batch
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
 

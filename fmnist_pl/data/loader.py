@@ -6,6 +6,7 @@ A DataLoader would fetch image by image, at some 300 times the cost.
 import hashlib
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -34,6 +35,9 @@ class BatchLoader:
     ranks take the same number of steps. Order and random changes follow from the seed, the epoch and the batch alone,
     so that a run can go on from the middle of an epoch.
     """
+
+    steps_per_execution = 1
+    """Above 1, each item is a list of so many batches (fewer where an epoch ends), for as many training steps."""
 
     batch_sampler = None  # Lightning asks for it where there is a sampler
 
@@ -108,13 +112,33 @@ class BatchLoader:
         batches = order.to(self.data.labels.device).tensor_split(len(self))
         return [batch.tensor_split(self.world_size)[self.rank] for batch in batches]
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[Any]:
         first, self._resume_at = self._resume_at, 0
-        generator = Generator(self.device)
-        for number, indices in enumerate(self.batch_indices()[first:], start=first):
-            self._next_batch = number + 1
-            images = self.data.images[indices].to(self.device).float().mul_(1 / 255)
-            if self.augment is not None:
-                generator.manual_seed(seed_of(self.seed, self.epoch, number, self.rank))
-                images = self.augment(images, generator)
-            yield normalise(images), self.data.labels[indices].to(self.device)
+        batches = self.batch_indices()
+        while first < len(batches):
+            # executions end at multiples of their length, counted over the whole run, where figures are logged
+            end = min(first + self.steps_per_execution - self._steps_before(first), len(batches))
+            self._next_batch = end
+            made = self._make(batches[first:end], first)
+            yield made if self.steps_per_execution > 1 else made[0]
+            first = end
+
+    def _steps_before(self, number: int) -> int:
+        """Steps of an execution that come before this batch of the epoch."""
+        return (self.epoch * len(self) + number) % self.steps_per_execution
+
+    def _make(self, batches: list[Tensor], first: int) -> list[tuple[Tensor, Tensor]]:
+        """Several batches by one gather; ``first`` is the number of the first within the epoch."""
+        indices, sizes = torch.cat(batches), [len(batch) for batch in batches]
+        images = self.data.images[indices].to(self.device).float().mul_(1 / 255)
+        labels = self.data.labels[indices].to(self.device)
+        if self.augment is None:
+            parts = list(normalise(images).split(sizes))
+        else:
+            parts = [normalise(self._augment(part, first + n)) for n, part in enumerate(images.split(sizes))]
+        return list(zip(parts, labels.split(sizes), strict=True))
+
+    def _augment(self, images: Tensor, number: int) -> Tensor:
+        assert self.augment is not None
+        generator = Generator(self.device).manual_seed(seed_of(self.seed, self.epoch, number, self.rank))
+        return self.augment(images, generator)

@@ -1,7 +1,7 @@
 """What all classifiers share: the step, the metrics, the optimizer."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +25,8 @@ class Classifier(LightningModule):
     """A network from images to logits, with its training; a subclass builds ``self.network``."""
 
     network: nn.Module
+    execution: Callable[[list[Batch]], dict[str, Tensor]] | None = None
+    """Trains on several batches in a row, where the training has one step stand for many."""
 
     def __init__(
         self,
@@ -55,7 +57,7 @@ class Classifier(LightningModule):
         self.class_weights: Tensor | None
         self.register_buffer("class_weights", weights, persistent=False)
         # in a plain dict: no part of the network, its summary or its checkpoints
-        self._totals = {stage: EpochTotals() for stage in ("train", "val", "test")}
+        self.totals = {stage: EpochTotals() for stage in ("train", "val", "test")}
         self.example_input_array = torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -75,17 +77,21 @@ class Classifier(LightningModule):
                 raise UserError("this schedule spans the run and must know its end: set --trainer.max_epochs")
             schedule.total_steps = int(steps)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        loss = self._step(batch, "train")
-        if (self.global_step + 1) % max(self.trainer.log_every_n_steps, 1) == 0:
-            self.log("train/loss_step", loss)
-        return loss
+    def training_step(self, batch: Batch | list[Batch], batch_idx: int) -> Tensor | dict[str, Tensor]:
+        if self.execution is not None:
+            outputs, steps = self.execution(cast(list[Batch], batch)), self.global_step
+        else:
+            outputs = {"loss": self._counted_step(cast(Batch, batch), "train")[0]}
+            steps = self.global_step + 1
+        if steps % max(self.trainer.log_every_n_steps, 1) == 0:
+            self.log("train/loss_step", outputs["loss"].detach().reshape(-1)[-1], batch_size=1)
+        return outputs
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        self._step(batch, "val")
+        self._counted_step(batch, "val")
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        self._step(batch, "test")
+        self._counted_step(batch, "test")
 
     def predict_step(self, batch: Batch, batch_idx: int) -> tuple[Tensor, Tensor]:
         """Labels (B,) and probabilities (B, classes) of a batch."""
@@ -136,7 +142,8 @@ class Classifier(LightningModule):
             raise UserError(f"lr_scheduler.monitor is {schedule.monitor}, but the figures of an epoch are {known}")
         schedule.step(figures[schedule.monitor])
 
-    def _step(self, batch: Batch, stage: str) -> Tensor:
+    def shared_step(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor]:
+        """Mean loss and float32 logits (B, classes) of a batch of ``train``, ``val`` or ``test``."""
         images, labels = batch
         logits = self(images).float()
         if stage == "train":
@@ -144,11 +151,16 @@ class Classifier(LightningModule):
         else:
             # the plain loss, so that runs with other smoothing or weights can be compared
             loss = F.cross_entropy(logits, labels)
-        self._totals[stage].update(loss, logits, labels)
-        return loss
+        return loss, logits
+
+    def _counted_step(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor]:
+        """The same, counted towards the epoch's figures."""
+        loss, logits = self.shared_step(batch, stage)
+        self.totals[stage].update(loss.detach() * len(logits), logits, batch[1])
+        return loss, logits
 
     def _log_totals(self, stage: str) -> None:
-        totals = self._totals[stage]
+        totals = self.totals[stage]
         means = {f"{stage}/{name}": value for name, value in totals.compute().items()}
         # the values are those of all ranks already; sync_dist only tells Lightning so
         self.log_dict(means, prog_bar=True, sync_dist=True)

@@ -22,20 +22,19 @@ class EpochTotals(Metric):
         for name in ("loss_sum", "hits", "count"):
             self.add_state(name, torch.tensor(0.0), dist_reduce_fx="sum")
 
-    def update(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """Count one batch.
+    def update(self, loss_sum: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """Count the images of one batch or of several.
 
         Args:
-            loss: Mean over the batch, a scalar.
+            loss_sum: Over these images, a scalar.
             logits: (B, classes).
             labels: (B,).
         """
-        if self.device != loss.device:
-            self.to(loss.device)
-        count = labels.numel()
-        self.loss_sum += loss.detach() * count
+        if self.device != loss_sum.device:
+            self.to(loss_sum.device)
+        self.loss_sum += loss_sum
         self.hits += (logits.argmax(dim=1) == labels).sum()
-        self.count += count
+        self.count += labels.numel()
 
     def compute(self) -> dict[str, Tensor]:
         """Mean ``loss`` and ``acc`` (a fraction) per image."""

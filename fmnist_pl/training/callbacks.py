@@ -1,11 +1,12 @@
 """What watches over every training; a config may add its own."""
 
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelSummary
+from lightning.pytorch.callbacks import Callback, ModelSummary
 
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
 from fmnist_pl.training.checkpoints import BestCheckpoint, LastCheckpoint
 from fmnist_pl.training.guards import NanGuard
 from fmnist_pl.training.progress import EpochLines
+from fmnist_pl.training.rate_curve import RateCurve
 from fmnist_pl.training.step_seeds import StepSeeds
 from fmnist_pl.training.stopwatch import Stopwatch
 
@@ -22,7 +23,7 @@ def fit_callbacks(
         summary: Whether to print the layers of the network.
     """
     callbacks: list[Callback] = [StepSeeds(data.seed), NanGuard(), stopwatch, EpochLines(stopwatch)]
-    callbacks.append(LearningRateMonitor(logging_interval="step"))
+    callbacks.append(RateCurve(logging_interval="step"))
     if summary:
         callbacks.append(ModelSummary(max_depth=2))
     if checkpointing and data.has_validation:

@@ -25,11 +25,13 @@ from fmnist_pl.training.checkpoints import (
     figures_of,
 )
 from fmnist_pl.training.command_line import CommandLine
+from fmnist_pl.training.execution import Executions
 from fmnist_pl.training.hardware import choose_device_type, choose_precision, short_precision
 from fmnist_pl.training.predictions_file import concatenate, write_predictions
 from fmnist_pl.training.progress import progress_bar
 from fmnist_pl.training.run_keeper import RunKeeper
 from fmnist_pl.training.run_logger import RunLogger
+from fmnist_pl.training.steps_per_execution import steps_per_execution
 from fmnist_pl.training.stopwatch import Stopwatch
 
 
@@ -91,7 +93,15 @@ class FashionCLI(CommandLine):
         if not trainer.fast_dev_run:
             self._run_folder()
 
-    before_fit = before_test = _begin
+    before_test = _begin
+
+    def before_fit(self) -> None:
+        self._begin()
+        asked = self._get(self.config, "steps_per_execution")
+        steps = steps_per_execution(self.trainer, self.model, self.datamodule.batch_size, asked)
+        if steps > 1:
+            self.datamodule.steps_per_execution = steps
+            self.trainer.callbacks.append(Executions(steps))
 
     def before_validate(self) -> None:
         if not self.datamodule.has_validation:

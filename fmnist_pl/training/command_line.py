@@ -4,6 +4,7 @@ from functools import cached_property
 from typing import Any, cast
 
 import yaml
+from jsonargparse.typing import PositiveInt
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
@@ -81,6 +82,12 @@ class CommandLine(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         add_run_arguments(parser, self._default_name)
         if self._command == "fit":
+            parser.add_argument(
+                "--steps_per_execution",
+                type=PositiveInt | None,
+                default=None,
+                help="Optimizer steps in one call, with nothing between them; null to choose by their size.",
+            )
             parser.add_argument(
                 "--test_after_fit", type=bool, default=True, help="Test the best checkpoint once when training is over."
             )

@@ -19,12 +19,13 @@ class NanGuard(Callback):
 
     def __init__(self) -> None:
         self._losses: list[Tensor] = []
+        self._checked = 0
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._losses.append(outputs["loss"].detach())
-        if len(self._losses) >= trainer.log_every_n_steps or batch_idx + 1 == trainer.num_training_batches:
+        self._losses.append(outputs["loss"].detach().reshape(-1))
+        if trainer.global_step - self._checked >= trainer.log_every_n_steps or trainer.is_last_batch:
             self._check(trainer)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -39,9 +40,10 @@ class NanGuard(Callback):
         raise _diverged(trainer, f"the weights are not finite after step {trainer.global_step}")
 
     def _check(self, trainer: Trainer) -> None:
-        finite = torch.stack(self._losses).isfinite().tolist()
+        finite = torch.cat(self._losses).isfinite().tolist()
         first = trainer.global_step - len(finite) + 1
         self._losses.clear()
+        self._checked = trainer.global_step
         # all ranks must agree, or those that go on would wait for good for those that stop
         if not trainer.strategy.reduce_boolean_decision(all(finite), all=True):
             step = first + (finite.index(False) if False in finite else 0)

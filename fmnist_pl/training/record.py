@@ -46,6 +46,7 @@ def describe_training(trainer: Trainer, stopwatch: Stopwatch) -> dict[str, Any]:
         "epochs": trainer.current_epoch,
         "train_seconds": round(stopwatch.seconds, 3),
         "images_per_second": round(stopwatch.images_per_second, 1),
+        "steps_per_execution": trainer.datamodule.steps_per_execution,
     }
 
 

@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import Callback
 
 from fmnist_pl.errors import UserError
 from fmnist_pl.training.cli import FashionCLI
-from fmnist_pl.training.hardware import keep_freed_memory
+from fmnist_pl.training.hardware import keep_freed_memory, look_for_gpus_once
 from fmnist_pl.training.mistakes import mistake_behind
 
 QUIET_LOGGERS = ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed")
@@ -39,6 +39,7 @@ def train(args: list[str], callbacks: Sequence[Callback] = ()) -> dict[str, Any]
     """
     _silence_the_expected()
     keep_freed_memory()
+    look_for_gpus_once()
     threads = torch.get_num_threads()
     try:
         return FashionCLI(args, callbacks).metrics

@@ -19,8 +19,12 @@ class StepSeeds(Callback):
         self._seed = seed
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        self.seed(trainer, batch_idx)
+
+    def seed(self, trainer: Trainer, batch_idx: int) -> None:
+        """Seed for the step on this batch of the epoch."""
         seed = seed_of(self._seed, trainer.current_epoch, batch_idx, trainer.global_rank)
-        if pl_module.device.type == "cpu":
+        if trainer.strategy.root_device.type == "cpu":
             torch.default_generator.manual_seed(seed)  # torch.manual_seed looks for accelerators first: 75 us
         else:
             torch.manual_seed(seed)

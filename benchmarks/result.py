@@ -1,0 +1,34 @@
+"""Figures of a benchmark as a file that names the machine."""
+
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fmnist_pl.files import replacing
+from fmnist_pl.training.hardware import choose_precision, device_name
+
+
+def machine() -> dict[str, Any]:
+    """Device, cores, number format and versions; ``text`` says them in a line."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    facts = {
+        "device": device_name(device),
+        "cores": os.cpu_count(),
+        "precision": choose_precision(device.type),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+    text = f"{facts['device']}, {facts['cores']} cores, {facts['precision']}, torch {facts['torch']}"
+    return facts | {"text": text}
+
+
+def write_json(path: str, figures: dict[str, Any]) -> None:
+    """Write figures and machine, making the folder."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with replacing(Path(path)) as file:
+        json.dump({"machine": machine(), **figures}, file, indent=2)
+        file.write("\n")

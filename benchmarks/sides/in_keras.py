@@ -1,0 +1,49 @@
+"""A side: an epoch of the same network in Keras, for a Python with TensorFlow. Arguments: config, batch size, arrays.
+
+Float images in memory, Keras' defaults otherwise; the augmentation of cnn_regularized by its preprocessing layers.
+"""
+
+import sys
+import time
+
+import keras
+import numpy as np
+from keras import layers
+
+
+def dense() -> list:
+    return [layers.Flatten(), layers.Dense(128, activation="relu"), layers.Dense(10)]
+
+
+def cnn() -> list:
+    options = {"kernel_size": 3, "padding": "same", "use_bias": False, "activation": "relu"}
+    blocks = []
+    for filters in (32, 64):
+        blocks += [layers.Conv2D(filters, **options), layers.Conv2D(filters, **options), layers.MaxPooling2D()]
+    return [*blocks, *dense()]
+
+
+def cnn_regularized() -> list:
+    made = [
+        layers.RandomFlip("horizontal"), layers.RandomTranslation(0.05, 0.05), layers.RandomRotation(5 / 360),
+        layers.RandomShear(0.09, 0.09), layers.RandomZoom(0.1),
+    ]  # fmt: skip
+    for filters in (32, 64):
+        for _ in range(2):
+            made += [layers.Conv2D(filters, 3, padding="same"), layers.BatchNormalization(), layers.ReLU()]
+        made += [layers.MaxPooling2D(), layers.SpatialDropout2D(0.1)]
+    made += [layers.Flatten(), layers.Dense(128), layers.BatchNormalization(), layers.ReLU(), layers.Dropout(0.3)]
+    return [*made, layers.Dense(10)]
+
+
+name, batch_size = sys.argv[1], int(sys.argv[2])
+images, labels = (np.load(path) for path in sys.argv[3:])
+images = images[..., None].astype("float32") / 255
+model = keras.Sequential(
+    [layers.Input((28, 28, 1)), *{"dense": dense, "cnn": cnn, "cnn_regularized": cnn_regularized}[name]()]
+)
+model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+for _ in sys.stdin:
+    start = time.perf_counter()
+    model.fit(images, labels, batch_size=batch_size, epochs=1, verbose=0)
+    print("seconds", time.perf_counter() - start, flush=True)

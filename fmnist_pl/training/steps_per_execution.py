@@ -1,0 +1,96 @@
+"""How many optimizer steps one call of the training step may stand for."""
+
+from lightning import Trainer
+from lightning.pytorch.callbacks import (
+    Callback,
+    GradientAccumulationScheduler,
+    LearningRateMonitor,
+    ModelCheckpoint,
+    ProgressBar,
+    WeightAveraging,
+)
+from torch.utils.flop_counter import FlopCounterMode
+
+from fmnist_pl.models.base import Classifier
+from fmnist_pl.training.guards import NanGuard
+from fmnist_pl.training.step_seeds import StepSeeds
+from fmnist_pl.training.stopwatch import Stopwatch
+
+MOST = 25
+"""Beyond it what is saved of each step, the loop's time over this number, is nothing any more."""
+
+WORK = {"cpu": 1e9, "cuda": 1e12}
+"""Floating-point operations that an execution should hold at least: some 10 ms on two cores, against the loop's 0.5."""
+
+OF_A_STEP = (
+    "on_train_batch_start", "on_train_batch_end", "on_before_zero_grad", "on_before_backward", "on_after_backward",
+    "on_before_optimizer_step",
+)  # fmt: skip
+KNOWN = (StepSeeds, NanGuard, Stopwatch, LearningRateMonitor, ProgressBar, WeightAveraging, ModelCheckpoint)
+"""Callbacks that look at steps and come to the same when several are one call."""
+
+
+def steps_per_execution(trainer: Trainer, model: Classifier, batch_size: int, asked: int | None) -> int:
+    """The number asked for, else one chosen by the size of a step; 1, and a line that says why, where it must be.
+
+    Args:
+        trainer: As it will train.
+        model: What it will train.
+        batch_size: Images of a step.
+        asked: By the user; ``None`` to choose.
+    """
+    if asked == 1:
+        return 1
+    obstacle = _obstacle(trainer)
+    if obstacle is None:
+        return asked or _by_size(trainer, model, batch_size)
+    if asked is not None and trainer.is_global_zero:
+        print(f"steps_per_execution is 1, not {asked}: {obstacle}", flush=True)
+    return 1
+
+
+def _by_size(trainer: Trainer, model: Classifier, batch_size: int) -> int:
+    work = WORK.get(trainer.strategy.root_device.type, 0.0)
+    steps = work / (training_flops(model) * batch_size)
+    return int(max(1, min(steps, MOST, trainer.log_every_n_steps)))
+
+
+def training_flops(model: Classifier) -> int:
+    """Floating-point operations of a training step per image: forward, and twice as many backward."""
+    with FlopCounterMode(display=False) as counter:
+        was_training = model.training
+        model.eval()(model.example_input_array)
+        model.train(was_training)
+    return 3 * counter.get_total_flops()
+
+
+def _obstacle(trainer: Trainer) -> str | None:
+    """Why each step must be a call of its own, if so."""
+    if trainer.world_size > 1:
+        return "several processes wait for each other at each step"
+    if trainer.precision == "16-mixed":
+        return "the loss of fp16 is scaled at each step"
+    if trainer.accumulate_grad_batches > 1:
+        return "trainer.accumulate_grad_batches counts batches"
+    if trainer.max_steps != -1 or trainer.fast_dev_run or trainer.overfit_batches:
+        return "trainer.max_steps, fast_dev_run and overfit_batches count steps"
+    if not (_is_all(trainer.limit_train_batches) and _is_all(trainer.val_check_interval)):
+        return "trainer.limit_train_batches and val_check_interval count batches"
+    for callback in trainer.callbacks:
+        if _looks_at_steps(callback):
+            return f"{type(callback).__name__} looks at each step"
+    return None
+
+
+def _is_all(part: float) -> bool:
+    return isinstance(part, float) and part == 1.0
+
+
+def _looks_at_steps(callback: Callback) -> bool:
+    if isinstance(callback, GradientAccumulationScheduler):
+        return True
+    if isinstance(callback, ModelCheckpoint):
+        return bool(callback._every_n_train_steps or callback._train_time_interval)
+    if isinstance(callback, KNOWN):
+        return False
+    return any(getattr(type(callback), hook) is not getattr(Callback, hook) for hook in OF_A_STEP)
