@@ -96,20 +96,21 @@ def test_a_checkpoint_of_another_architecture(fit: Callable[..., dict[str, Any]]
         train(["test", "--ckpt_path", best, "--model.hidden_sizes", "[7]", "--trainer.default_root_dir", str(tmp_path)])
 
 
+@pytest.mark.parametrize("steps", ["1", "25"])
 def test_a_nan_names_its_step_and_leaves_the_last_good_checkpoint(
-    fit: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fit: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: str
 ) -> None:
     from fmnist_pl.models import Classifier
 
-    original = Classifier.training_step
+    original = Classifier.shared_step
 
-    def step(self: Classifier, batch: Any, batch_idx: int) -> torch.Tensor:
-        loss = original(self, batch, batch_idx)
-        return loss * float("nan") if self.global_step == 6 else loss
+    def step(self: Classifier, batch: Any, stage: str) -> tuple[torch.Tensor, torch.Tensor]:
+        loss, logits = original(self, batch, stage)
+        return (loss * float("nan") if stage == "train" and self.global_step == 6 else loss), logits
 
-    monkeypatch.setattr(Classifier, "training_step", step)
+    monkeypatch.setattr(Classifier, "shared_step", step)
     with pytest.raises(UserError, match=r"training loss at step 7 is not finite.*optimizer.lr.*checkpoints"):
-        fit("--data.batch_size", "135", epochs=3)
+        fit("--data.batch_size", "135", "--steps_per_execution", steps, epochs=3)
     last = torch.load(run_folder(tmp_path) / "checkpoints/last.ckpt", weights_only=True)
     assert last["global_step"] == 4
     assert all(tensor.isfinite().all() for tensor in last["state_dict"].values())
