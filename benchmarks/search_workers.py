@@ -1,0 +1,50 @@
+"""Trials a minute of a search on a small network, with one worker and with two.
+
+    python benchmarks/search_workers.py
+
+A trial is one epoch of dense.yaml on all real images: bound by overhead as no other. Each search is a whole
+``python tune.py`` with ``--trials`` trials and no refit; its start is measured by a search of one trial, and taken off.
+On GPUs, ``--workers 1 2 4 --workers-per-device 4`` shares one device.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+
+from result import machine, write_json
+from side import ROOT
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=13, help="Of each search; one of them stands for the start.")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="Numbers of processes to try.")
+    parser.add_argument("--workers-per-device", type=int, default=1, help="Of tune.py.")
+    parser.add_argument("--json", default="runs/benchmarks/search_workers.json", help="Where the figures go.")
+    options = parser.parse_args()
+    print(machine()["text"])
+    rates = {}
+    for workers in options.workers:
+        start = _search(workers, workers, options.workers_per_device)
+        whole = _search(options.trials, workers, options.workers_per_device)
+        rates[workers] = 60 * (options.trials - workers) / (whole - start)
+        print(f"{workers} workers: {rates[workers]:.1f} trials a minute", flush=True)
+    write_json(options.json, {"trials": options.trials, "trials_per_minute": rates})
+    print(f"figures: {options.json}")
+
+
+def _search(trials: int, workers: int, workers_per_device: int) -> float:
+    """Seconds of a search."""
+    command = [sys.executable, str(ROOT / "tune.py"), "--config", "dense.yaml", "--n-trials", str(trials)]
+    command += ["--epochs", "1", "--pruner", "none", "--refit", "false", "--sampler", "random"]
+    command += ["--workers", str(workers), "--workers-per-device", str(workers_per_device)]
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([*command, "--folder", folder], check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()
