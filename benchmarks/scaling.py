@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--json", default="runs/benchmarks/scaling.json", help="Where the figures go.")
     options = parser.parse_args()
     print(machine()["text"])
-    series = {
+    series: dict[str, dict[Any, dict[str, float]]] = {
         "batch size (cnn)": {size: _point([*CNN, "--data.batch_size", str(size)]) for size in (32, 128, 512, 2048)},
         "images (dense)": {
             6_000: _point([*DENSE, "--data.train_limit", "6000"]),
