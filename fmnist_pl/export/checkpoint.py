@@ -9,6 +9,7 @@ from torch import nn
 
 from fmnist_pl.errors import UserError
 from fmnist_pl.models import Classifier
+from fmnist_pl.training.arguments import OF_THE_MODEL
 from fmnist_pl.training.checkpoints import figures_of, load_config
 
 
@@ -18,7 +19,7 @@ class Trained:
 
     network: nn.Module
     config: dict[str, Any]
-    """All keys of its run."""
+    """The keys of its run, less those of the machine that it was trained on."""
 
     figures: dict[str, float]
     """Of the epoch it was saved after: ``val/acc`` and the like."""
@@ -42,7 +43,8 @@ def load_checkpoint(path: Path) -> Trained:
         model.load_state_dict(state)
     except RuntimeError as error:
         raise UserError(f"{path} does not fit the {name} of its own config: is it complete?") from error
-    return Trained(model.network.eval(), config, figures_of(str(path)) or {})
+    kept = {key: config[key] for key in OF_THE_MODEL} | {"data": config["data"] | {"root": None}}
+    return Trained(model.network.eval(), kept, figures_of(str(path)) or {})
 
 
 def _subclasses(kind: type[Classifier]) -> list[type[Classifier]]:

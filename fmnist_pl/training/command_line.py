@@ -4,6 +4,7 @@ from functools import cached_property
 from typing import Any, cast
 
 import yaml
+from jsonargparse import ActionYesNo
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
@@ -83,4 +84,11 @@ class CommandLine(LightningCLI):
         if self._command == "fit":
             parser.add_argument(
                 "--test_after_fit", type=bool, default=True, help="Test the best checkpoint once when training is over."
+            )
+        if self._command == "predict":
+            parser.add_argument(
+                "--show",
+                action=ActionYesNo,
+                default=False,
+                help="With --data.predict_path: draw each photo, what the network saw and its verdict, as a PNG.",
             )
