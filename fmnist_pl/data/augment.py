@@ -25,6 +25,7 @@ class Augment:
         rotation: Largest turn either way, in degrees.
         shear: Largest slant either way, in degrees.
         zoom: Largest change of size either way, as a part (0.1 is 90% to 110%).
+        brightness: Largest change of brightness either way, as a part (0.3 is 70% to 130%).
         erasing: Chance to blacken a rectangle of 2% to 33% of the image (Zhong et al. 2017).
         crop_padding: Pad by so many black pixels on each side, then cut out 28x28 at random.
     """
@@ -34,13 +35,14 @@ class Augment:
     rotation: float = 0.0
     shear: float = 0.0
     zoom: float = 0.0
+    brightness: float = 0.0
     erasing: float = 0.0
     crop_padding: int = 0
 
     def check(self) -> None:
         """Raise a UserError where a value is out of its range."""
         limits = {"horizontal_flip": 1.0, "shift": 1.0, "rotation": 180.0, "shear": 80.0}
-        limits |= {"zoom": 0.9, "erasing": 1.0, "crop_padding": 28}
+        limits |= {"zoom": 0.9, "brightness": 1.0, "erasing": 1.0, "crop_padding": 28}
         for name, highest in limits.items():
             if not 0 <= getattr(self, name) <= highest:
                 raise UserError(f"data.augment.{name} is {getattr(self, name)}: give 0 (off) to {highest:g}")
@@ -61,6 +63,8 @@ class Augment:
             images = _crop(images, self.crop_padding, generator)
         if self.shift or self.rotation or self.shear or self.zoom:
             images = self._affine(images, generator)
+        if self.brightness:
+            images = _brighten(images, self.brightness, generator)
         if self.erasing:
             images = _erase(images, self.erasing, generator)
         return images
@@ -95,6 +99,11 @@ def _crop(images: Tensor, padding: int, generator: Generator) -> Tensor:
     columns = left[:, None, None] + torch.arange(width, device=images.device)
     padded = F.pad(images, (padding, padding, padding, padding)).permute(0, 2, 3, 1)
     return padded[torch.arange(count, device=images.device)[:, None, None], rows, columns].permute(0, 3, 1, 2)
+
+
+def _brighten(images: Tensor, most: float, generator: Generator) -> Tensor:
+    factors = 1 + most * (_draw(images, 1, generator) * 2 - 1)
+    return (images * factors.view(-1, 1, 1, 1)).clamp(max=1)
 
 
 def _erase(images: Tensor, chance: float, generator: Generator) -> Tensor:

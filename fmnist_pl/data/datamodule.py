@@ -13,6 +13,7 @@ from fmnist_pl.data.loader import BatchLoader
 from fmnist_pl.data.source import load
 from fmnist_pl.data.split import split
 from fmnist_pl.errors import UserError
+from fmnist_pl.photos.load import Photos, load_photos
 
 
 class FashionMNISTDataModule(LightningDataModule):
@@ -21,6 +22,7 @@ class FashionMNISTDataModule(LightningDataModule):
     train_data: LabelledImages
     val_data: LabelledImages
     test_data: LabelledImages
+    photos: Photos | None
 
     def __init__(
         self,
@@ -37,6 +39,7 @@ class FashionMNISTDataModule(LightningDataModule):
         split_seed: int = 0,
         augment: Augment = Augment(),  # noqa: B008  (frozen)
         seed: int = 0,
+        predict_path: str | None = None,
     ) -> None:
         """Choose the images and how they are split and batched.
 
@@ -54,6 +57,7 @@ class FashionMNISTDataModule(LightningDataModule):
             split_seed: Seed of the split (and of drawn images), apart from the run's, so that runs share their split.
             augment: Random changes to the training images.
             seed: Seed of the order and the augmentation; the run's own (seed_everything).
+            predict_path: A photo, a folder of photos or a pattern ("my/*.jpg") to predict instead of the test images.
         """
         super().__init__()
         augment.check()
@@ -65,11 +69,14 @@ class FashionMNISTDataModule(LightningDataModule):
         self.val_fraction, self.num_folds, self.fold, self.train_limit = val_fraction, num_folds, fold, train_limit
         self.split_seed, self.augment, self.seed = split_seed, augment, seed
         self.steps_per_execution = 1
+        self.predict_path, self.photos = predict_path, None
         self._loaded: TrainAndTest | None = None
 
     @property
     def loaded_source(self) -> str:
         """``real`` or ``synthetic``: what ``source`` came to. Known once the images are loaded."""
+        if self.photos is not None:
+            return self.source  # photos are from neither
         assert self._loaded is not None, "prepare_data or setup loads the images first"
         return self._loaded.source
 
@@ -80,10 +87,15 @@ class FashionMNISTDataModule(LightningDataModule):
 
     def prepare_data(self) -> None:
         """Find (or download, or draw) the images and check them and their split, before anything else of a run."""
-        self._split(self._load(may_download=True))
+        if self.predict_path is None:
+            self._split(self._load(may_download=True))
+        elif self.photos is None:
+            self.photos = load_photos(self.predict_path)
 
     def setup(self, stage: str | None = None) -> None:
         """Put the images on the training device."""
+        if self.photos is not None:
+            return
         data = self._load(may_download=False)
         device = self._device_with_room(data)
         train, val = self._split(data)
@@ -104,7 +116,11 @@ class FashionMNISTDataModule(LightningDataModule):
         return self._loader(self.test_data, self.eval_batch_size)
 
     def predict_dataloader(self) -> BatchLoader:
-        return self.test_dataloader()
+        """The test images, or the photos, which stand under their numbers where a label would."""
+        if self.photos is None:
+            return self.test_dataloader()
+        numbered = LabelledImages(self.photos.images, torch.arange(len(self.photos.images)))
+        return self._loader(numbered, self.eval_batch_size)
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Leave a batch where the loader made it, on the device; only Lightning's example images must be moved."""

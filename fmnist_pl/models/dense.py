@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from torch import nn
-
-from fmnist_pl.data.facts import IMAGE_SIZE
 from fmnist_pl.models.base import Classifier
-from fmnist_pl.models.layers import Activation, Initializer, dense_layers, initialize
+from fmnist_pl.networks import build
+from fmnist_pl.networks.layers import Activation, Initializer
 
 
 class DenseClassifier(Classifier):
@@ -32,6 +30,12 @@ class DenseClassifier(Classifier):
             kwargs: What all classifiers share.
         """
         super().__init__(**kwargs)
-        layers = dense_layers(IMAGE_SIZE**2, hidden_sizes, self.num_classes, activation, dropout, batch_norm)
-        self.network = nn.Sequential(nn.Flatten(), *layers)
-        initialize(self.network, kernel_initializer)
+        self.network = build(
+            "dense",
+            hidden_sizes=hidden_sizes,
+            activation=activation,
+            kernel_initializer=kernel_initializer,
+            dropout=dropout,
+            batch_norm=batch_norm,
+            num_classes=self.num_classes,
+        )

@@ -2,20 +2,25 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from fmnist_pl.errors import UserError
+from fmnist_pl.export.read import about_safetensors
 from fmnist_pl.training.checkpoints import load_config
+from fmnist_pl.weights import SHIPPED
 
 CONFIG_FOLDER = Path(__file__).parents[2] / "configs"
 COMMANDS = {
     "fit": "Train a config's network, then test its best epoch once (--config cnn.yaml).",
     "validate": "Accuracy and loss of a checkpoint on the validation images (--ckpt_path FILE).",
     "test": "Accuracy and loss of a checkpoint on the test images.",
-    "predict": "Write a checkpoint's prediction of each test image to predictions.csv.",
+    "predict": "Write a checkpoint's prediction of each test image, or photo, to predictions.csv.",
 }
 OF_THE_MODEL = ("name", "seed_everything", "model", "data", "optimizer", "lr_scheduler")
 """Keys of a checkpoint's config that its evaluation takes over; the rest is of the machine that it was trained on."""
 
+PHOTOS = "--data.predict_path"
+SPLIT = ("--config", "-c", "--ckpt_path", PHOTOS)
 SAY_THE_MODEL = ("--config", "-c", "--ckpt_path", "--model", "--help", "-h", "--print_config")
 
 
@@ -46,6 +51,8 @@ def resolve(arguments: list[str]) -> tuple[list[str], str | None]:
             resolved[position + 1] = str(path)
             names.append(path.stem)
     command = command_of(resolved)
+    if command == "predict" and "--ckpt_path" not in resolved and PHOTOS in resolved:
+        _put_below(resolved, command, _shipped_config())
     if command is not None and not any(argument.startswith(SAY_THE_MODEL) for argument in resolved):
         raise UserError(
             f"{command} of which model? Add --config NAME.yaml ({_known(CONFIG_FOLDER)}) or --ckpt_path FILE"
@@ -55,9 +62,20 @@ def resolve(arguments: list[str]) -> tuple[list[str], str | None]:
         if command != "fit":
             precision = {"precision": config["trainer"]["precision"]}
             config = {key: config[key] for key in OF_THE_MODEL} | {"trainer": precision}
-        after_command = resolved.index(command) + 1
-        resolved[after_command:after_command] = ["--config", json.dumps(config)]
+        _put_below(resolved, command, config)
     return resolved, names[0] if names else None
+
+
+def _put_below(arguments: list[str], command: str, config: dict[str, Any]) -> None:
+    """Put a config right after the command, so that all other arguments win over it."""
+    after_command = arguments.index(command) + 1
+    arguments[after_command:after_command] = ["--config", json.dumps(config)]
+
+
+def _shipped_config() -> dict[str, Any]:
+    """That of the weights which come with the package."""
+    config = about_safetensors(SHIPPED)["config"]
+    return {"name": config["name"], "model": config["model"], "trainer": {"precision": "32-true"}}
 
 
 def find_config(name: str, folder: Path = CONFIG_FOLDER) -> Path:
@@ -77,9 +95,9 @@ def _known(folder: Path) -> str:
 
 
 def _split_equals(arguments: list[str]) -> list[str]:
-    """``--config=x`` and ``--ckpt_path=x`` as two arguments each."""
+    """``--config=x`` and the like as two arguments each."""
     split: list[str] = []
     for argument in arguments:
         option, equals, value = argument.partition("=")
-        split += [option, value] if equals and option in ("--config", "-c", "--ckpt_path") else [argument]
+        split += [option, value] if equals and option in SPLIT else [argument]
     return split

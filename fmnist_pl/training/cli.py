@@ -12,6 +12,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, ProgressBar
 from torch import Tensor
 
+from fmnist_pl.data.datamodule import FashionMNISTDataModule
 from fmnist_pl.errors import StoppedError, UserError
 from fmnist_pl.reporting.summary import summary_table
 from fmnist_pl.training import record
@@ -27,6 +28,7 @@ from fmnist_pl.training.checkpoints import (
 from fmnist_pl.training.command_line import CommandLine
 from fmnist_pl.training.execution import Executions
 from fmnist_pl.training.hardware import choose_device_type, choose_precision, short_precision
+from fmnist_pl.training.predict_photos import load_shipped, tell_photos
 from fmnist_pl.training.predictions_file import concatenate, write_predictions
 from fmnist_pl.training.progress import progress_bar
 from fmnist_pl.training.run_keeper import RunKeeper
@@ -86,7 +88,7 @@ class FashionCLI(CommandLine):
         data.prepare_data()
         precision = short_precision(str(trainer.precision))
         print(
-            f"{self._command} {self._get(self.config, 'name')}: {data.loaded_source} images, "
+            f"{self._command} {self._get(self.config, 'name')}: {self._what(data)}, "
             f"{trainer.world_size} x {trainer.strategy.root_device.type}, {precision}, channels_last, seed {data.seed}",
             flush=True,
         )
@@ -102,6 +104,9 @@ class FashionCLI(CommandLine):
         if steps > 1:
             self.datamodule.steps_per_execution = steps
             self.trainer.callbacks.append(Executions(steps))
+    @staticmethod
+    def _what(data: FashionMNISTDataModule) -> str:
+        return f"{data.loaded_source} images" if data.photos is None else f"photos of {data.predict_path}"
 
     def before_validate(self) -> None:
         if not self.datamodule.has_validation:
@@ -111,6 +116,8 @@ class FashionCLI(CommandLine):
     def before_predict(self) -> None:
         if self.trainer.world_size > 1:
             raise UserError("predict runs in one process: leave --trainer.devices at 1")
+        if self.datamodule.predict_path is not None and self._get(self.config, "ckpt_path") is None:
+            load_shipped(self.model)
         self._begin()
 
     def _run_subcommand(self, subcommand: str) -> None:
@@ -157,6 +164,9 @@ class FashionCLI(CommandLine):
         if self.trainer.fast_dev_run:
             return
         labels, probabilities = concatenate(cast(list[tuple[Tensor, Tensor]], batches))
+        if self.datamodule.photos is not None:
+            tell_photos(self.datamodule.photos, probabilities, self._run_folder(), self._get(self.config, "show"))
+            return
         path = self._run_folder() / "predictions.csv"
         write_predictions(path, labels, probabilities)
         print(f"{len(labels):,} predictions: {path}")

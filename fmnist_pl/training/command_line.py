@@ -4,6 +4,7 @@ from functools import cached_property
 from typing import Any, cast
 
 import yaml
+from jsonargparse import ActionYesNo
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
@@ -90,4 +91,11 @@ class CommandLine(LightningCLI):
             )
             parser.add_argument(
                 "--test_after_fit", type=bool, default=True, help="Test the best checkpoint once when training is over."
+            )
+        if self._command == "predict":
+            parser.add_argument(
+                "--show",
+                action=ActionYesNo,
+                default=False,
+                help="With --data.predict_path: draw each photo, what the network saw and its verdict, as a PNG.",
             )

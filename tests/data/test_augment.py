@@ -8,7 +8,7 @@ from fmnist_pl.errors import UserError
 
 EACH = {
     "horizontal_flip": 0.5, "shift": 0.2, "rotation": 20.0, "shear": 15.0,
-    "zoom": 0.2, "erasing": 0.7, "crop_padding": 3,
+    "zoom": 0.2, "brightness": 0.3, "erasing": 0.7, "crop_padding": 3,
 }  # fmt: skip
 
 

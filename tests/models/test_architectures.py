@@ -9,7 +9,7 @@ from torch import nn
 
 from fmnist_pl.errors import UserError
 from fmnist_pl.models import Classifier, CNNClassifier, DenseClassifier, TunerCNNClassifier
-from fmnist_pl.models.layers import ACTIVATIONS, INITIALIZERS, FlattenRows, initialize
+from fmnist_pl.networks.layers import ACTIVATIONS, INITIALIZERS, FlattenRows, initialize
 
 
 def count(model: Classifier) -> int:

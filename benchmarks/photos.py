@@ -1,0 +1,95 @@
+"""Are photos of things told as the things themselves? ``python benchmarks/photos.py``
+
+Test images are made into photos: enlarged 8 to 24 times, tinted, laid anywhere on a larger white ground, turned by
+any of the eight EXIF orientations, saved as JPEG. Of those that the model gets right at 28x28, it prints the part
+whose photo is given the same class. ``--part validation`` is for choosing a recipe or a step of the preparation.
+"""
+
+import argparse
+import io
+import sys
+from collections import Counter
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from fmnist_pl.data.facts import CLASSES
+from fmnist_pl.data.images import LabelledImages
+from fmnist_pl.data.source import load
+from fmnist_pl.data.split import split
+from fmnist_pl.photos.prepare import prepare
+from fmnist_pl.photos.read import decode_photo
+from fmnist_pl.predictor import Predictor
+
+ORIENTATION = 0x0112
+TURNED_BY = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""What to do to the pixels so that a viewer that heeds each EXIF orientation shows them upright."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ckpt_path", help="A checkpoint; by default the weights that ship with the package.")
+    parser.add_argument("--part", choices=["test", "validation"], default="test")
+    parser.add_argument("--images", type=int, default=2000, help="How many, the first of the part.")
+    options = parser.parse_args()
+    predictor = Predictor.from_checkpoint(options.ckpt_path) if options.ckpt_path else Predictor.shipped()
+    data = _part(options.part, options.images)
+    generator = np.random.default_rng(0)
+    photos = torch.stack([prepare(decode_photo(photograph(image[0], generator))) for image in data.images])
+    before, after = (predictor.probabilities(x).argmax(dim=1) for x in (data.images, photos.unsqueeze(1)))
+    right = before == data.labels
+    same = (after == before)[right]
+    print(f"{len(data):,} {options.part} images; right at 28x28: {right.float().mean():.4f}")
+    print(f"photos of those given the same class: {same.float().mean():.4f} (n = {len(same):,})")
+    changed = [(CLASSES[a], CLASSES[b]) for a, b in zip(before[right][~same], after[right][~same], strict=True)]
+    for (name, other), count in Counter(changed).most_common(5):
+        print(f"  {count:3} x {name} taken for {other}")
+
+
+def photograph(image: Tensor, generator: np.random.Generator) -> bytes:
+    """A photo of a test image: the bytes of a JPEG.
+
+    Args:
+        image: uint8 (28, 28).
+        generator: Decides how it is taken.
+    """
+    factor = generator.uniform(8, 24)
+    side = round(28 * factor)
+    enlarged = Image.fromarray(image.numpy()).resize((side, side), Image.Resampling.BICUBIC)
+    darkest = generator.uniform(0, 140, size=3)
+    cover = np.asarray(enlarged)[..., None] / 255
+    left, top, right, bottom = (int(side * generator.uniform(0.02, 0.4)) for _ in range(4))
+    photo = np.full((top + side + bottom, left + side + right, 3), 255.0)
+    photo[top : top + side, left : left + side] = 255 - cover * (255 - darkest)
+    picture = Image.fromarray(photo.round().astype(np.uint8))
+    orientation = int(generator.integers(1, 9))
+    if orientation > 1:
+        picture = picture.transpose(TURNED_BY[orientation])
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    content = io.BytesIO()
+    picture.save(content, "JPEG", quality=90, exif=exif)
+    return content.getvalue()
+
+
+def _part(name: str, count: int) -> LabelledImages:
+    data = load("real", None, verify=True, synthetic_size=0, seed=0, may_download=False)
+    if data.source != "real":
+        sys.exit("error: these are not the real images")
+    if name == "test":
+        return data.test.part(torch.arange(count))
+    return data.train.part(split(data.train.labels, seed=0)[1][:count])
+
+
+if __name__ == "__main__":
+    main()

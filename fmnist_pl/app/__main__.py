@@ -1,0 +1,9 @@
+"""``python -m fmnist_pl.app``: serve the page; ``--help`` tells the options."""
+
+import sys
+
+from fmnist_pl.app.serve import serve
+from fmnist_pl.commands import run
+
+if __name__ == "__main__":
+    sys.exit(run(serve, "python -m fmnist_pl.app", skip={"block"}))

@@ -1,0 +1,71 @@
+"""Start the page, on this machine alone unless told otherwise, and keep it to limits."""
+
+from pathlib import Path
+from typing import Any
+
+from fmnist_pl.app.examples import find_examples
+from fmnist_pl.app.gate import Gate
+from fmnist_pl.errors import UserError
+from fmnist_pl.photos.read import MAX_BYTES
+from fmnist_pl.predictor import Predictor
+
+
+def serve(model: Path | None = None, host: str = "127.0.0.1", port: int = 7860, block: bool = True) -> Any:
+    """Serve the page until Ctrl-C.
+
+    Args:
+        model: A checkpoint, or an exported .onnx or .safetensors; by default the weights that come with the package.
+        host: Where to listen; 127.0.0.1 is this machine alone, 0.0.0.0 everybody who can reach it.
+        port: TCP port.
+        block: Whether to wait until the page is stopped.
+
+    Returns:
+        The page; its method ``close`` stops it.
+
+    Raises:
+        UserError: The model cannot be read, gradio is not installed, or the port is taken.
+    """
+    try:
+        import gradio as gr
+
+        from fmnist_pl.app.page import make_page
+    except ImportError as error:
+        raise UserError(f"the page needs {error.name}: pip install 'fmnist_pl[app]'") from error
+    page = make_page(_predictor(model), find_examples(), _about(model))
+    try:
+        page.launch(
+            server_name=host,
+            server_port=port,
+            theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["monospace"]),  # none from the internet
+            css_paths=Path(__file__).with_name("page.css"),
+            footer_links=[],
+            max_file_size=MAX_BYTES,
+            max_threads=8,
+            show_error=False,
+            share=False,
+            ssr_mode=False,
+            pwa=False,
+            mcp_server=False,
+            enable_monitoring=False,
+            app_kwargs={"middleware": [Gate.entry()]},
+            quiet=True,
+            prevent_thread_lock=True,
+        )
+    except OSError as error:
+        raise UserError(f"port {port} of {host} cannot be had: choose another with --port") from error
+    print(f"the page is at http://{host}:{port} (Ctrl-C stops it)", flush=True)
+    if block:
+        page.block_thread()
+    return page
+
+
+def _predictor(model: Path | None) -> Predictor:
+    if model is None:
+        return Predictor.shipped()
+    return Predictor.from_checkpoint(model) if model.suffix == ".ckpt" else Predictor.from_export(model)
+
+
+def _about(model: Path | None) -> str:
+    if model is None:
+        return "A small convolutional network, trained on Fashion-MNIST, answers on this machine; nothing is sent away."
+    return f"`{model.name}` answers on this machine; nothing is sent away."

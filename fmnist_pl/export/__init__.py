@@ -1,0 +1,1 @@
+"""Trained networks as files for use elsewhere: ONNX, torch.export, safetensors."""

@@ -1,0 +1,9 @@
+"""``python -m fmnist_pl.export``: export a checkpoint; ``--help`` tells the options."""
+
+import sys
+
+from fmnist_pl.commands import run
+from fmnist_pl.export.export import export
+
+if __name__ == "__main__":
+    sys.exit(run(export, "python -m fmnist_pl.export"))

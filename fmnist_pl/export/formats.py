@@ -1,0 +1,98 @@
+"""Write a network in one of the formats, as bytes."""
+
+import contextlib
+import io
+import json
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from fmnist_pl.data.facts import CLASSES, IMAGE_SIZE
+from fmnist_pl.errors import UserError
+from fmnist_pl.networks import recipe_of
+from fmnist_pl.networks.from_pixels import FromPixels
+
+Format = Literal["onnx", "torch_export", "safetensors"]
+ENDINGS: dict[Format, str] = {"onnx": ".onnx", "torch_export": ".pt2", "safetensors": ".safetensors"}
+
+
+def as_bytes(network: nn.Module, format: Format, config: dict[str, Any]) -> bytes:  # noqa: A002
+    """A network as the content of a file; from pixels to probabilities, of any number of images at once.
+
+    Args:
+        network: In eval mode on the CPU.
+        format: Of the file.
+        config: Of the run that trained it; kept in a safetensors file.
+
+    Raises:
+        UserError: A package that the format needs is not installed, or the network does not fit the format.
+    """
+    return WRITERS[format](network, config)
+
+
+def _onnx(network: nn.Module, config: dict[str, Any]) -> bytes:
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise UserError(f"the format onnx needs {error.name}: pip install 'fmnist_pl[export]'") from error
+    with _quiet():
+        program = torch.onnx.export(
+            FromPixels(network),
+            (_example(),),
+            input_names=["images"],
+            output_names=["probabilities"],
+            dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    return program.model_proto.SerializeToString()
+
+
+def _torch_export(network: nn.Module, config: dict[str, Any]) -> bytes:
+    program = torch.export.export(
+        FromPixels(network), (_example(),), dynamic_shapes={"images": {0: torch.export.Dim("batch")}}
+    )
+    content = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "No complete tensor found")  # said of channels_last weights; they are checked
+        torch.export.save(program, content)
+    return content.getvalue()
+
+
+def _safetensors(network: nn.Module, config: dict[str, Any]) -> bytes:
+    from safetensors.torch import save
+
+    recipe = recipe_of(network)
+    if recipe is None:
+        raise UserError(
+            "this network was not made by fmnist_pl.networks.build, so that a file of weights could not say what they "
+            "fit: export it as onnx or torch_export"
+        )
+    about = {"recipe": recipe, "classes": CLASSES, "config": config}
+    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    return save(tensors, {name: json.dumps(value, default=str) for name, value in about.items()})
+
+
+WRITERS: dict[Format, Callable[[nn.Module, dict[str, Any]], bytes]] = {
+    "onnx": _onnx,
+    "torch_export": _torch_export,
+    "safetensors": _safetensors,
+}
+
+
+def _example() -> torch.Tensor:
+    """Two images: a batch of one would be taken for the only size there is."""
+    return torch.zeros(2, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporter's own report of its steps."""
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123
+        yield
