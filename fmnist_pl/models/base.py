@@ -6,6 +6,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from lightning import LightningModule
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -25,6 +26,8 @@ class Classifier(LightningModule):
     """A network from images to logits, with its training; a subclass builds ``self.network``."""
 
     network: nn.Module
+    history: list[dict[str, float]]
+    """For each epoch its number (``epoch``, from 0) and figures (``train/loss`` and the like); kept in checkpoints."""
 
     def __init__(
         self,
@@ -56,6 +59,7 @@ class Classifier(LightningModule):
         self.register_buffer("class_weights", weights, persistent=False)
         # in a plain dict: no part of the network, its summary or its checkpoints
         self._totals = {stage: EpochTotals() for stage in ("train", "val", "test")}
+        self.history = []
         self.example_input_array = torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -76,16 +80,18 @@ class Classifier(LightningModule):
             schedule.total_steps = int(steps)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        loss = self._step(batch, "train")
+        loss, _ = self._step(batch, "train")
         if (self.global_step + 1) % max(self.trainer.log_every_n_steps, 1) == 0:
             self.log("train/loss_step", loss)
         return loss
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        self._step(batch, "val")
+    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Logits (B, classes), for callbacks that look at them."""
+        return self._step(batch, "val")[1]
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        self._step(batch, "test")
+    def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Logits (B, classes), for callbacks that look at them."""
+        return self._step(batch, "test")[1]
 
     def predict_step(self, batch: Batch, batch_idx: int) -> tuple[Tensor, Tensor]:
         """Labels (B,) and probabilities (B, classes) of a batch."""
@@ -103,6 +109,12 @@ class Classifier(LightningModule):
 
     def on_test_epoch_end(self) -> None:
         self._log_totals("test")
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["history"] = self.history
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.history = list(checkpoint.get("history", []))
 
     def configure_optimizers(self) -> Any:
         """The optimizer over all parameters, and its schedule, per step or per epoch as its kind asks."""
@@ -136,7 +148,8 @@ class Classifier(LightningModule):
             raise UserError(f"lr_scheduler.monitor is {schedule.monitor}, but the figures of an epoch are {known}")
         schedule.step(figures[schedule.monitor])
 
-    def _step(self, batch: Batch, stage: str) -> Tensor:
+    def _step(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor]:
+        """Loss and logits of a batch, counted."""
         images, labels = batch
         logits = self(images).float()
         if stage == "train":
@@ -145,7 +158,7 @@ class Classifier(LightningModule):
             # the plain loss, so that runs with other smoothing or weights can be compared
             loss = F.cross_entropy(logits, labels)
         self._totals[stage].update(loss, logits, labels)
-        return loss
+        return loss, logits
 
     def _log_totals(self, stage: str) -> None:
         totals = self._totals[stage]
@@ -153,3 +166,11 @@ class Classifier(LightningModule):
         # the values are those of all ranks already; sync_dist only tells Lightning so
         self.log_dict(means, prog_bar=True, sync_dist=True)
         totals.reset()
+        if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
+            self._remember({name: float(value) for name, value in means.items()})
+
+    def _remember(self, figures: dict[str, float]) -> None:
+        """Add figures to those of the current epoch in ``history``."""
+        if not self.history or self.history[-1]["epoch"] != self.current_epoch:
+            self.history.append({"epoch": self.current_epoch})
+        self.history[-1] |= figures

@@ -80,6 +80,10 @@ class CommandLine(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         add_run_arguments(parser, self._default_name)
+        if self._command in ("fit", "test"):
+            parser.add_argument(
+                "--report", type=bool, default=True, help="Write report/ after the test: tables, pictures, report.html."
+            )
         if self._command == "fit":
             parser.add_argument(
                 "--test_after_fit", type=bool, default=True, help="Test the best checkpoint once when training is over."
