@@ -24,10 +24,10 @@ def reliability_figure(confidences: np.ndarray, correct: np.ndarray, calibration
     )
     figure = Figure(figsize=(6, 5.6))
     upper, lower = figure.subplots(2, height_ratios=(3, 1), sharex=True)
-    upper.plot([0, 1], [0, 1], "--", color=GREY, label="as right as sure")
     filled = count > 0
     upper.bar(edges[:-1][filled], accuracy[filled], 1 / BINS, align="edge", color=BLUE, edgecolor="white")
-    upper.plot(confidence[filled], accuracy[filled], "o", color=ORANGE, label="mean confidence of the bin")
+    upper.plot([0, 1], [0, 1], "--", color="black", label="as right as sure")
+    upper.plot(confidence[filled], accuracy[filled], "o", color=ORANGE, label="at the bin's mean confidence")
     upper.set(ylabel="accuracy", ylim=(0, 1.02), xlim=(0, 1))
     upper.set_title(f"Reliability: expected calibration error {calibration_error:.3f}")
     upper.legend(loc="upper left")

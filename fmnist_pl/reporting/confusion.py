@@ -45,13 +45,12 @@ def f1_figure(f1: Sequence[float], names: Sequence[str], macro: float) -> Figure
         names: Of the classes.
         macro: The mean.
     """
-    figure, axes = figure_with_axes(8, 1.4 + 0.32 * len(names), "F1 of each class")
+    figure, axes = figure_with_axes(8, 1.4 + 0.32 * len(names), f"F1 of each class (dashed: their mean, {macro:.3f})")
     bars = axes.barh(range(len(names)), f1, color=BLUE)
     axes.bar_label(bars, fmt="%.3f", padding=3)
-    axes.axvline(macro, color=GREY, linestyle="--", label=f"mean {macro:.3f}")
+    axes.axvline(macro, color=GREY, linestyle="--")
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.set(xlim=(0, 1.08), xlabel="F1")
     axes.grid(visible=False, axis="y")
-    axes.legend(loc="lower left", frameon=True)
     return figure

@@ -44,9 +44,7 @@ def overlaid_curves_figure(histories: Mapping[str, History]) -> Figure:
             colour = PALETTE[place % len(PALETTE)]
             _draw(axes, history, f"val/{name}", color=colour, marker="o", label=run)
             has_validation = any(f"val/{name}" in epoch for epoch in history)
-            _draw(
-                axes, history, f"train/{name}", color=colour, linestyle=":", label="" if has_validation else f"{run}"
-            )
+            _draw(axes, history, f"train/{name}", color=colour, linestyle=":", label="" if has_validation else f"{run}")
     panels[-1].legend()
     figure.suptitle("Validation (lines) and training (dotted)")
     return figure

@@ -38,13 +38,6 @@ class Evidence:
     def class_names(self) -> list[str]:
         return self.judgement.class_names
 
-    def prediction_text(self, position: int, with_confidence: bool = False) -> str:
-        """What a test image is and what it was taken for, in two lines."""
-        judgement = self.judgement
-        predicted = self.class_names[judgement.predictions[position]]
-        confidence = f" {judgement.confidences[position]:.0%}" if with_confidence else ""
-        return f"{predicted}{confidence}\n(true: {self.class_names[judgement.labels[position]]})"
-
     def pair_examples(self, pair: Sequence[int], count: int) -> list[int]:
         """Positions of the most confident mistakes between two classes."""
         judgement = self.judgement

@@ -39,6 +39,27 @@ def feature_maps(network: nn.Module, image: Tensor) -> dict[str, np.ndarray]:
     return seen
 
 
+def last_features(network: nn.Module, images: Tensor) -> np.ndarray:
+    """What the last dense layer is given for each image: the network's own description of it.
+
+    Args:
+        network: Run once, as it is.
+        images: Normalised float (N, 1, 28, 28), on the network's device.
+
+    Returns:
+        float (N, features).
+    """
+    *_, last = (module for module in network.modules() if isinstance(module, nn.Linear))
+    seen: list[np.ndarray] = []
+    hook = last.register_forward_pre_hook(lambda _module, inputs: seen.append(_array(inputs[0])))
+    try:
+        with torch.no_grad():
+            network(images)
+    finally:
+        hook.remove()
+    return seen[0]
+
+
 def first_filters(network: nn.Module) -> np.ndarray | None:
     """The weights of the first layer as pictures (filters, height, width); ``None`` where they are none."""
     for module in network.modules():

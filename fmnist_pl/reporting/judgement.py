@@ -99,6 +99,11 @@ class Judgement:
         """The mean over all classes, each as heavy as it has images."""
         return self._average([scores.support for scores in self.per_class.values()])
 
+    def caption(self, position: int) -> str:
+        """What an image was taken for, how surely, and what it is, in two lines."""
+        predicted, true = (self.class_names[which[position]] for which in (self.predictions, self.labels))
+        return f"{predicted} {self.confidences[position]:.0%}\n(true: {true})"
+
     def as_dict(self) -> dict[str, Any]:
         """All numbers as plain data, for metrics.json."""
         low, high = self.accuracy_interval

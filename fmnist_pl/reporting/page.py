@@ -82,7 +82,7 @@ def _pair_rows(evidence: Evidence) -> list[dict[str, Any]]:
             "second_as_first": int(confusion[b, a]),
             "rate": (confusion[a, b] + confusion[b, a]) / (confusion[a].sum() + confusion[b].sum()),
             "examples": [
-                {"source": _small_image(evidence.test_images[i]), "text": evidence.prediction_text(i, True)}
+                {"source": _small_image(evidence.test_images[i]), "text": evidence.judgement.caption(i)}
                 for i in evidence.pair_examples((a, b), EXAMPLES)
             ],
         }

@@ -79,7 +79,7 @@ def _test_gallery(evidence: Evidence, positions: Sequence[int] | np.ndarray, tit
     judgement = evidence.judgement
     return gallery_figure(
         evidence.test_images[positions],
-        [evidence.prediction_text(i, with_confidence=True) for i in positions],
+        [judgement.caption(i) for i in positions],
         title,
         marked=[bool(judgement.predictions[i] != judgement.labels[i]) for i in positions],
     )

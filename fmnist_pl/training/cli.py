@@ -76,8 +76,7 @@ class FashionCLI(CommandLine):
         callbacks.append(self._kept)
         if self._command != "fit":
             return callbacks
-        checkpointing, summary = config.enable_checkpointing is not False, config.enable_model_summary is not False
-        return callbacks + fit_callbacks(self.datamodule, self._stopwatch, checkpointing, summary)
+        return callbacks + fit_callbacks(self.datamodule, self._stopwatch, self.config_init[self._command])
 
     def _begin(self) -> None:
         """Check the images, claim the folder and say what will happen, before a process is started or a step made."""

@@ -9,7 +9,7 @@ from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCL
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
 from fmnist_pl.models import Classifier
 from fmnist_pl.training.arguments import COMMANDS, command_of, resolve
-from fmnist_pl.training.parser import OneLineErrorParser, add_run_arguments
+from fmnist_pl.training.parser import OneLineErrorParser, add_fit_arguments, add_report_argument, add_run_arguments
 from fmnist_pl.training.run_keeper import RunKeeper
 from fmnist_pl.training.stopping import StopAtAccuracy
 
@@ -81,10 +81,6 @@ class CommandLine(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         add_run_arguments(parser, self._default_name)
         if self._command in ("fit", "test"):
-            parser.add_argument(
-                "--report", type=bool, default=True, help="Write report/ after the test: tables, pictures, report.html."
-            )
+            add_report_argument(parser)
         if self._command == "fit":
-            parser.add_argument(
-                "--test_after_fit", type=bool, default=True, help="Test the best checkpoint once when training is over."
-            )
+            add_fit_arguments(parser)

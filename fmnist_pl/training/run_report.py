@@ -94,11 +94,14 @@ def write_run_report(
     from fmnist_pl.reporting.evidence import Evidence
     from fmnist_pl.reporting.insides import feature_maps, first_filters
     from fmnist_pl.reporting.report import write_report
+    from fmnist_pl.training.projections import log_projections
 
     started = time.perf_counter()
+    folder = Path(trainer.loggers[0].log_dir, FOLDER)
     model, data = trainer.lightning_module, trainer.datamodule
-    first = data.loaded.train.part(torch.arange(min(SAMPLES, len(data.loaded.train))))
+    train = data.loaded.train
     tested = data.test_data.images[kept.positions.to(data.test_data.images.device)].cpu()
+    judgement = kept.judgement()
     model.eval()
     evidence = Evidence(
         metrics=metrics,
@@ -106,15 +109,17 @@ def write_run_report(
         model_summary=str(ModelSummary(model, max_depth=2)),
         history=history,
         chosen_epoch=int(model.history[-1]["epoch"]) if model.history else None,
-        judgement=kept.judgement(),
+        judgement=judgement,
         test_images=tested[:, 0].numpy(),
-        train_images=first.images[:, 0].numpy(),
-        train_labels=first.labels.numpy(),
-        changed_images=augmented(data, first.images[:CHANGED])[:, :, 0].numpy(),
+        train_images=train.images[:SAMPLES, 0].numpy(),
+        train_labels=train.labels[:SAMPLES].numpy(),
+        changed_images=augmented(data, train.images[:CHANGED])[:, :, 0].numpy(),
         feature_maps=feature_maps(model.network, normalise(tested[:1] / 255).to(model.device)),
         first_filters=first_filters(model.network),
     )
-    page = write_report(evidence, Path(trainer.loggers[0].log_dir, FOLDER))
+    page = write_report(evidence, folder)
+    if config["trainer"]["logger"] is not False:
+        log_projections(trainer, judgement, tested)
     print(f"  report: {page}  ({time.perf_counter() - started:.1f} s)", flush=True)
 
 
