@@ -127,7 +127,8 @@ class Judgement:
 
     def _average(self, weights: list[int]) -> Scores:
         columns = np.array([[s.precision, s.recall, s.f1] for s in self.per_class.values()])
-        return Scores(*np.average(columns, axis=0, weights=weights).tolist(), support=len(self.labels))
+        precision, recall, f1 = np.average(columns, axis=0, weights=weights).tolist()
+        return Scores(precision, recall, f1, len(self.labels))
 
     def _tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
         return torch.from_numpy(self.predictions), torch.from_numpy(self.labels)

@@ -35,15 +35,12 @@ class LivePictures(Callback):
         from fmnist_pl.reporting.galleries import changes_figure, gallery_figure
 
         data = trainer.datamodule
-        first = data.train_data.part(
-            torch.arange(CHANGED, device=data.train_data.labels.device)[: len(data.train_data)]
-        )
-        changed = augmented(data, first.images.cpu())
-        originals = first.images[:, 0].cpu().numpy()
+        images, labels = data.train_data.images[:CHANGED].cpu(), data.train_data.labels[:CHANGED].tolist()
+        changed, originals = augmented(data, images), images[:, 0].numpy()
         if len(changed):
             self._show(trainer, "train/augmented", changes_figure, originals, changed[:, :, 0].numpy(), "Augmentation")
         else:
-            names = [class_names(pl_module.num_classes)[label] for label in first.labels.tolist()]
+            names = [class_names(pl_module.num_classes)[label] for label in labels]
             self._show(trainer, "train/images", gallery_figure, originals, names, "Training images", columns=CHANGED)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
