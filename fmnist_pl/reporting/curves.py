@@ -6,10 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from fmnist_pl.reporting.runs import History
 from fmnist_pl.reporting.style import BLUE, GREY, ORANGE, PALETTE
-
-History = Sequence[Mapping[str, float]]
-"""For each epoch its number (``epoch``, from 0) and its figures (``train/loss`` and the like)."""
 
 NAMES = {"loss": "loss", "acc": "accuracy"}
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from fmnist_pl.reporting.curves import History
 from fmnist_pl.reporting.judgement import Judgement
+from fmnist_pl.reporting.runs import History
 
 
 @dataclass(frozen=True)

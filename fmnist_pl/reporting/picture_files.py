@@ -36,16 +36,25 @@ def write_pictures(pictures: Mapping[str, Picture], folder: Path, description: s
         UserError: The folder cannot be written.
     """
     drawn = {}
-    names = track(list(pictures), description, transient=True, disable=not sys.stdout.isatty())
-    with picture_style():
-        for name in names:
+    for name in track(list(pictures), description, transient=True, disable=not sys.stdout.isatty()):
+        with picture_style():
             figure = pictures[name].draw()
-            content = io.BytesIO()
-            figure.savefig(content, format="png")
-            drawn[name] = content.getvalue()
+            drawn[name] = _png(figure)
             with replacing(folder / f"{name}.png", "wb") as file:
                 file.write(drawn[name])
             figure.set_layout_engine("none")  # it is laid out, which takes half of the time
             with replacing(folder / f"{name}.svg", "wb") as file:
                 figure.savefig(file, format="svg", metadata={"Date": None})
     return drawn
+
+
+def png_of(picture: Picture) -> bytes:
+    """Draw a picture."""
+    with picture_style():
+        return _png(picture.draw())
+
+
+def _png(figure: Figure) -> bytes:
+    content = io.BytesIO()
+    figure.savefig(content, format="png")
+    return content.getvalue()

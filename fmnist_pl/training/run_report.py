@@ -18,8 +18,8 @@ from fmnist_pl.data.facts import class_names
 from fmnist_pl.data.loader import normalise
 from fmnist_pl.files import replacing
 from fmnist_pl.reporting.judgement import Judgement
+from fmnist_pl.reporting.runs import HISTORY, json_file
 
-HISTORY = "history.json"
 FOLDER = "report"
 SAMPLES, CHANGED, DRAWS = 25, 8, 3
 
@@ -70,7 +70,7 @@ def history_beside(checkpoint: str | None, kept: list[dict[str, float]]) -> list
         kept: The history in it.
     """
     path = Path(checkpoint or "").parents[1] / HISTORY if checkpoint else None
-    whole = json.loads(path.read_text()) if path is not None and path.is_file() else []
+    whole = json_file(path) if path is not None and path.is_file() else []
     return whole if whole[: len(kept)] == kept else kept
 
 
