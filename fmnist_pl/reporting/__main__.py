@@ -63,7 +63,7 @@ def _data_sheet(arguments: list[str]) -> None:
     )
     parser.add_argument("--folder", type=Path, default=Path("data_sheet"), help="Where the page and pictures go.")
     parser.add_class_arguments(FashionMNISTDataModule, "data")
-    options = parser.instantiate_classes(parser.parse_args(arguments))
+    options = parser.instantiate(parser.parse_args(arguments))
     options.data.prepare_data()
     print(f"data sheet: {write_data_sheet(options.data.loaded, options.folder)}")
 

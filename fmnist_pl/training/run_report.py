@@ -16,6 +16,7 @@ from fmnist_pl.data.augment import Augment
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
 from fmnist_pl.data.facts import class_names
 from fmnist_pl.data.loader import normalise
+from fmnist_pl.errors import UserError
 from fmnist_pl.files import replacing
 from fmnist_pl.reporting.judgement import Judgement
 from fmnist_pl.reporting.runs import HISTORY, json_file
@@ -49,7 +50,13 @@ class KeptPredictions(Callback):
         self.positions, self.labels, self.logits = positions[order], labels[order], logits[order]
 
     def judgement(self) -> Judgement:
-        """What the predictions are worth."""
+        """What the predictions are worth.
+
+        Raises:
+            UserError: There are none.
+        """
+        if not len(self.labels):
+            raise UserError("the test saw no images: raise trainer.limit_test_batches")
         # in double precision, lest two probabilities become equal that were not
         probabilities = self.logits.double().softmax(dim=1).numpy()
         return Judgement(self.labels.numpy(), probabilities, class_names(probabilities.shape[1]))
@@ -90,7 +97,7 @@ def write_run_report(
         metrics: As in metrics.json.
         config: The resolved config as plain data.
     """
-    # matplotlib takes half a second to import
+    # not for runs without a report, which need none of the drawing
     from fmnist_pl.reporting.evidence import Evidence
     from fmnist_pl.reporting.insides import feature_maps, first_filters
     from fmnist_pl.reporting.report import write_report
