@@ -58,6 +58,7 @@ def _panels() -> tuple[Figure, Sequence[Axes]]:
 
 
 def _draw(axes: Axes, history: History, name: str, **style: object) -> None:
+    axes.set_xlim(0.5, max(axes.get_xlim()[1], len(history) + 0.5))
     points = [(epoch["epoch"] + 1, epoch[name]) for epoch in history if name in epoch]
     if points:
         axes.plot(*zip(*points, strict=True), markersize=4, **style)  # type: ignore[arg-type]

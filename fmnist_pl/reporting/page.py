@@ -57,7 +57,8 @@ def render(template: str, drawn: Mapping[str, bytes], **values: Any) -> str:
         drawn: Pictures as PNG, for the template's ``figure`` macro.
         values: What the template names.
     """
-    sources = {name: _data_uri(png) for name, png in drawn.items()}
+    # a PNG's width is in its bytes 16 to 19
+    sources = {name: {"uri": _data_uri(png), "width": int.from_bytes(png[16:20], "big")} for name, png in drawn.items()}
     return _environment().get_template(template).render(sources=sources, **values)
 
 
