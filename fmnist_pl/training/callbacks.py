@@ -22,11 +22,13 @@ def fit_callbacks(data: FashionMNISTDataModule, stopwatch: Stopwatch, config: Na
         config: The parsed config of the command.
     """
     trainer = config.trainer
-    callbacks: list[Callback] = [StepSeeds(data.seed), NanGuard(), stopwatch, EpochLines(stopwatch)]
-    callbacks.append(LearningRateMonitor(logging_interval="step"))
-    if trainer.logger is not False and not trainer.fast_dev_run:
-        callbacks += [LivePictures()] if config.live_pictures else []
-        callbacks += [Histograms()] if config.histograms else []
+    has_events = trainer.logger is not False and not trainer.fast_dev_run
+    callbacks: list[Callback] = [StepSeeds(data.seed), NanGuard()]
+    if config.live_pictures and has_events:
+        callbacks.append(LivePictures())  # before the stopwatch, whose images per second count no drawing
+    callbacks += [stopwatch, EpochLines(stopwatch), LearningRateMonitor(logging_interval="step")]
+    if config.histograms and has_events:
+        callbacks.append(Histograms())
     if trainer.enable_model_summary is not False:
         callbacks.append(ModelSummary(max_depth=2))
     if trainer.enable_checkpointing is not False and data.has_validation:
