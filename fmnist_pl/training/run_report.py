@@ -76,8 +76,10 @@ def history_beside(checkpoint: str | None, kept: list[dict[str, float]]) -> list
         checkpoint: Its path.
         kept: The history in it.
     """
-    path = Path(checkpoint or "").parents[1] / HISTORY if checkpoint else None
-    whole = json_file(path) if path is not None and path.is_file() else []
+    if checkpoint is None:
+        return kept
+    path = Path(checkpoint).absolute().parents[1] / HISTORY
+    whole = json_file(path) if path.is_file() else []
     return whole if whole[: len(kept)] == kept else kept
 
 

@@ -100,9 +100,11 @@ def test_the_hardest_pairs_have_examples(reported: Reported) -> None:
     assert sum("(true: " in alt for alt in page.images) >= min(most, 8)
 
 
-def test_a_test_of_the_checkpoint_reports_the_same(reported: Reported, tmp_path: Path) -> None:
-    best = reported.folder / "checkpoints/best.ckpt"
-    again = train(["test", "--ckpt_path", str(best), "--trainer.default_root_dir", str(tmp_path)])
+def test_a_test_of_the_checkpoint_reports_the_same(
+    reported: Reported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(reported.folder / "checkpoints")
+    again = train(["test", "--ckpt_path", "best.ckpt", "--trainer.default_root_dir", str(tmp_path)])
     assert again["test"] == reported.metrics["test"]
     folder = run_folder(tmp_path, "cnn")
     assert files_in(folder / "report") == files_in(reported.folder / "report"), "with the curves of the whole run"
@@ -199,6 +201,12 @@ def test_a_report_that_cannot_be_written(fit: Fit, tmp_path: Path, monkeypatch: 
     with pytest.raises(UserError, match=r"cannot write .*report"):
         fit(*REPORT)
     assert (run_folder(tmp_path) / "metrics.json").exists(), "what was measured is not lost"
+
+
+def test_a_checkpoint_of_another_class(reported: Reported, tmp_path: Path) -> None:
+    best = str(reported.folder / "checkpoints/best.ckpt")
+    with pytest.raises(UserError, match="the checkpoint does not fit the model"):
+        train(["test", "--ckpt_path", best, "--model", "DenseClassifier", "--trainer.default_root_dir", str(tmp_path)])
 
 
 def test_no_test_images_to_judge_by(fit: Fit) -> None:
