@@ -9,19 +9,22 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from fmnist_pl.data.facts import class_names
+from fmnist_pl.reporting.judgement import Judgement
+from fmnist_pl.training.event_pictures import show, show_judgement
 from fmnist_pl.training.run_report import CHANGED, augmented
 
-SHARE = 0.01
-"""Of the time of a training that pictures may take, after those of the first validation."""
+SHARE = 0.02
+"""Of the time of a training that pictures may take."""
 
-MISTAKES = 25
+AS_LONG_AS_THE_START = 3
+"""The pictures of a validation take about so many times as long as those of the start."""
 
 
 class LivePictures(Callback):
-    """Draws at the start, and after a validation unless the last drawing was too short a while ago.
+    """Draws at the start, and after each validation for which there has been time enough since the last drawing.
 
-    How long the while is depends on how long the drawing took, so that the pictures cost a small part of any training,
-    be its epochs of seconds or hours.
+    How much is enough depends on how long a drawing takes, so that the pictures cost a small part of any training, be
+    its epochs of seconds or hours.
     """
 
     def __init__(self) -> None:
@@ -34,14 +37,16 @@ class LivePictures(Callback):
             return
         from fmnist_pl.reporting.galleries import changes_figure, gallery_figure
 
+        started = time.perf_counter()
         data = trainer.datamodule
         images, labels = data.train_data.images[:CHANGED].cpu(), data.train_data.labels[:CHANGED].tolist()
         changed, originals = augmented(data, images), images[:, 0].numpy()
         if len(changed):
-            self._show(trainer, "train/augmented", changes_figure, originals, changed[:, :, 0].numpy(), "Augmentation")
+            show(trainer, "train/augmented", changes_figure, originals, changed[:, :, 0].numpy(), "Augmentation")
         else:
             names = [class_names(pl_module.num_classes)[label] for label in labels]
-            self._show(trainer, "train/images", gallery_figure, originals, names, "Training images", columns=CHANGED)
+            show(trainer, "train/images", gallery_figure, originals, names, "Training images", columns=CHANGED)
+        self._wait(AS_LONG_AS_THE_START * (time.perf_counter() - started))
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # all ranks must agree, since they count together
@@ -64,29 +69,14 @@ class LivePictures(Callback):
         confusion = trainer.strategy.reduce(counts, reduce_op="sum").view(classes, classes)
         if trainer.is_global_zero:
             started = time.perf_counter()
-            self._draw_validation(trainer, confusion.cpu(), labels.cpu(), logits.cpu())
-            spent = time.perf_counter() - started
-            self._due_at = time.perf_counter() + spent / SHARE
+            probabilities = logits.double().softmax(dim=1).cpu().numpy()
+            judgement = Judgement(labels.cpu().numpy(), probabilities, class_names(classes))
+            data, positions = trainer.datamodule.val_data, torch.cat(trainer.val_dataloaders.batch_indices())
+            images = data.images[positions[: len(labels)].to(data.images.device)]
+            title = f"Validation images, epoch {trainer.current_epoch + 1}"
+            show_judgement(trainer, "val", judgement, images, confusion.cpu().numpy(), title)
+            self._wait(time.perf_counter() - started)
 
-    def _draw_validation(self, trainer: Trainer, confusion: Tensor, labels: Tensor, logits: Tensor) -> None:
-        from fmnist_pl.reporting.confusion import confusion_figure
-        from fmnist_pl.reporting.galleries import gallery_figure
-        from fmnist_pl.reporting.judgement import Judgement
-
-        judgement = Judgement(labels.numpy(), logits.double().softmax(dim=1).numpy(), class_names(logits.shape[1]))
-        title = f"Validation images, epoch {trainer.current_epoch + 1}"
-        self._show(trainer, "val/confusion_matrix", confusion_figure, confusion.numpy(), judgement.class_names, title)
-        wrong = judgement.wrong[:MISTAKES]
-        if not len(wrong):
-            return
-        positions = torch.cat(trainer.val_dataloaders.batch_indices()).cpu()[wrong]
-        data = trainer.datamodule.val_data
-        images = data.images[positions.to(data.images.device)][:, 0].cpu().numpy()
-        captions = [judgement.caption(i) for i in wrong]
-        self._show(trainer, "val/mistakes", gallery_figure, images, captions, f"{title}: most confidently wrong")
-
-    def _show(self, trainer: Trainer, tag: str, draw: Any, *args: Any, **options: Any) -> None:
-        from fmnist_pl.reporting.style import picture_style
-
-        with picture_style():
-            trainer.loggers[0].experiment.add_figure(tag, draw(*args, **options), trainer.global_step)
+    def _wait(self, seconds: float) -> None:
+        """Draw no more until so many seconds are a small part of the time that has passed."""
+        self._due_at = time.perf_counter() + seconds / SHARE

@@ -103,7 +103,7 @@ def write_run_report(
     from fmnist_pl.reporting.evidence import Evidence
     from fmnist_pl.reporting.insides import feature_maps, first_filters
     from fmnist_pl.reporting.report import write_report
-    from fmnist_pl.training.projections import log_projections
+    from fmnist_pl.training.judgement_events import log_judgement
 
     started = time.perf_counter()
     folder = Path(trainer.loggers[0].log_dir, FOLDER)
@@ -128,7 +128,7 @@ def write_run_report(
     )
     page = write_report(evidence, folder)
     if config["trainer"]["logger"] is not False:
-        log_projections(trainer, judgement, tested)
+        log_judgement(trainer, judgement, tested)
     print(f"  report: {page}  ({time.perf_counter() - started:.1f} s)", flush=True)
 
 

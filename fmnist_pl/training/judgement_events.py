@@ -1,4 +1,4 @@
-"""What a test showed, in TensorBoard: a precision-recall curve for each class, and the embedding projector."""
+"""What a test showed, in TensorBoard: confusion matrix, mistakes, precision-recall curves, embedding projector."""
 
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from torch.utils.tensorboard import SummaryWriter
 from fmnist_pl.data.loader import normalise
 from fmnist_pl.reporting.insides import last_features
 from fmnist_pl.reporting.judgement import Judgement
+from fmnist_pl.training.event_pictures import show_judgement
 
 PROJECTED = 1000
 """Images in the projector."""
@@ -17,7 +18,7 @@ PROJECTED = 1000
 FOLDER = "projector"
 
 
-def log_projections(trainer: Trainer, judgement: Judgement, images: Tensor) -> None:
+def log_judgement(trainer: Trainer, judgement: Judgement, images: Tensor) -> None:
     """Log a judgement.
 
     Args:
@@ -29,6 +30,7 @@ def log_projections(trainer: Trainer, judgement: Judgement, images: Tensor) -> N
     for label, name in enumerate(names):
         is_it = (judgement.labels == label).astype(np.int64)
         logger.experiment.add_pr_curve(f"test/{name}", is_it, judgement.probabilities[:, label], step)
+    show_judgement(trainer, "test", judgement, images, judgement.confusion, "Test images")
     shown = images[:PROJECTED] / 255
     model = trainer.lightning_module
     features = last_features(model.network, normalise(shown).to(model.device))
