@@ -23,6 +23,10 @@ SMALL = [
 """A run of seconds: 540 drawn training images, on the CPU wherever the tests run."""
 
 
+NO_PICTURES = ["--report", "false", "--live_pictures", "false"]
+"""For fits that are not about pictures: they would take longer than the training."""
+
+
 @pytest.fixture(autouse=True)
 def _no_data_by_accident(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """The real images are for the tests that say so."""
@@ -36,7 +40,7 @@ def fit(tmp_path: Path) -> Callable[..., dict[str, Any]]:
     from fmnist_pl.training import train
 
     def run(*arguments: str, config: str = "dense.yaml", epochs: int = 1, command: str = "fit") -> dict[str, Any]:
-        common = ["--config", config, *SMALL, "--trainer.default_root_dir", str(tmp_path)]
+        common = ["--config", config, *SMALL, "--trainer.default_root_dir", str(tmp_path), *NO_PICTURES]
         return train([command, *common, "--trainer.max_epochs", str(epochs), *arguments])
 
     return run

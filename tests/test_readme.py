@@ -3,10 +3,12 @@
 import contextlib
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 import yaml
 
+from fmnist_pl.reporting.__main__ import main as reporting
 from fmnist_pl.training.arguments import find_config, resolve
 from fmnist_pl.training.cli import FashionCLI
 from fmnist_pl.training.resolve_config import resolve_config
@@ -20,10 +22,20 @@ README = (ROOT / "README.md").read_text()
 SEARCHES = sorted(set(re.findall(r"^python tune.py (.*?)(?:\s+#.*)?$", README, re.MULTILINE)))
 COMMANDS = sorted(set(re.findall(r"^python train.py (.*?)(?:\s+#.*)?$", README, re.MULTILINE)))
 
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+REPORTING = sorted(
+    {
+        command
+        for page in PAGES
+        for command in re.findall(r"^python -m fmnist_pl.reporting (.*?)(?:\s+#.*)?$", page.read_text(), re.MULTILINE)
+    }
+)
+
 
 def test_there_are_commands() -> None:
     assert len(COMMANDS) >= 5
     assert len(SEARCHES) >= 5
+    assert len(REPORTING) >= 2
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -34,6 +46,20 @@ def test_the_commands_parse(command: str, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(FashionCLI, "_run_subcommand", lambda self, subcommand: None)
     with contextlib.suppress(SystemExit):  # of --help and --print_config
         FashionCLI(arguments)
+
+
+@pytest.mark.parametrize("command", REPORTING)
+def test_the_commands_of_reporting_do_their_work(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for run in (argument for argument in shlex.split(command) if argument.startswith("runs/")):
+        (tmp_path / run / "version_0").mkdir(parents=True)
+        (tmp_path / run / "version_0/metrics.json").write_text('{"data_source": "real"}')
+        (tmp_path / run / "version_0/config.yaml").write_text("seed_everything: 0\n")
+    few = ["--data.source", "synthetic", "--data.synthetic_size", "60"] if command.startswith("data") else []
+    assert reporting([*shlex.split(command), *few]) == 0
+    assert capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", SEARCHES)
@@ -49,8 +75,9 @@ def test_the_search_of_ones_own_is_sound() -> None:
 
 
 def test_every_picture_is_there() -> None:
-    for path in re.findall(r"!\[.*?\]\((.*?)\)", README):
-        assert (ROOT / path).stat().st_size < 500_000
+    for page in PAGES:
+        for path in re.findall(r"!\[.*?\]\((.*?)\)", page.read_text()):
+            assert (page.parent / path).stat().st_size < 500_000
 
 
 def _config_of_a_run() -> dict:

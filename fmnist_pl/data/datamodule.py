@@ -73,12 +73,16 @@ class FashionMNISTDataModule(LightningDataModule):
         self._loaded: TrainAndTest | None = None
 
     @property
+    def loaded(self) -> TrainAndTest:
+        """All images as they lie in the files, on the CPU."""
+        assert self._loaded is not None, "prepare_data or setup loads the images first"
+        return self._loaded
+
+    @property
     def loaded_source(self) -> str:
         """``real`` or ``synthetic``: what ``source`` came to. Known once the images are loaded."""
-        if self.photos is not None:
-            return self.source  # photos are from neither
-        assert self._loaded is not None, "prepare_data or setup loads the images first"
-        return self._loaded.source
+        # photos are from neither
+        return self.source if self.photos is not None else self.loaded.source
 
     @property
     def has_validation(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, cast
 import torch
 import torch.nn.functional as F
 from lightning import LightningModule
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -25,6 +26,8 @@ class Classifier(LightningModule):
     """A network from images to logits, with its training; a subclass builds ``self.network``."""
 
     network: nn.Module
+    history: list[dict[str, float]]
+    """For each epoch its number (``epoch``, from 0) and figures (``train/loss`` and the like); kept in checkpoints."""
     execution: Callable[[list[Batch]], dict[str, Tensor]] | None = None
     """Trains on several batches in a row, where the training has one step stand for many."""
 
@@ -58,6 +61,7 @@ class Classifier(LightningModule):
         self.register_buffer("class_weights", weights, persistent=False)
         # in a plain dict: no part of the network, its summary or its checkpoints
         self.totals = {stage: EpochTotals() for stage in ("train", "val", "test")}
+        self.history = []
         self.example_input_array = torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -87,11 +91,13 @@ class Classifier(LightningModule):
             self.log("train/loss_step", outputs["loss"].detach().reshape(-1)[-1], batch_size=1)
         return outputs
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        self._counted_step(batch, "val")
+    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Logits (B, classes), for callbacks that look at them."""
+        return self._counted_step(batch, "val")[1]
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        self._counted_step(batch, "test")
+    def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Logits (B, classes), for callbacks that look at them."""
+        return self._counted_step(batch, "test")[1]
 
     def predict_step(self, batch: Batch, batch_idx: int) -> tuple[Tensor, Tensor]:
         """Labels (B,) and probabilities (B, classes) of a batch."""
@@ -109,6 +115,12 @@ class Classifier(LightningModule):
 
     def on_test_epoch_end(self) -> None:
         self._log_totals("test")
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["history"] = self.history
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.history = list(checkpoint.get("history", []))
 
     def configure_optimizers(self) -> Any:
         """The optimizer over all parameters, and its schedule, per step or per epoch as its kind asks."""
@@ -165,3 +177,11 @@ class Classifier(LightningModule):
         # the values are those of all ranks already; sync_dist only tells Lightning so
         self.log_dict(means, prog_bar=True, sync_dist=True)
         totals.reset()
+        if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
+            self._remember({name: float(value) for name, value in means.items()})
+
+    def _remember(self, figures: dict[str, float]) -> None:
+        """Add figures to those of the current epoch in ``history``."""
+        if not self.history or self.history[-1]["epoch"] != self.current_epoch:
+            self.history.append({"epoch": self.current_epoch})
+        self.history[-1] |= figures

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -15,7 +14,7 @@ from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from fmnist_pl.reporting.search_tables import number_text, short_names
-from fmnist_pl.reporting.style import BLUE, COLOURS, GREY, ORANGE
+from fmnist_pl.reporting.style import BLUE, COLOURS, GREY, ORANGE, figure_with_axes
 
 COLUMNS = 4
 
@@ -28,7 +27,7 @@ def history_figure(trials: Sequence[FrozenTrial], name: str, sign: int) -> Figur
         name: Of the value.
         sign: 1 where more is better, -1 where less is.
     """
-    figure, axes = _figure(8, 4.5, "Each trial, and the best so far")
+    figure, axes = figure_with_axes(8, 4.5, "Each trial, and the best so far")
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     pruned = [trial for trial in trials if trial.state == TrialState.PRUNED and trial.intermediate_values]
     values = np.array([_value(trial) for trial in complete])
@@ -51,7 +50,7 @@ def importances_figure(importances: dict[str, float], name: str) -> Figure:
         importances: By dotted key, summing to 1.
         name: Of the value.
     """
-    figure, axes = _figure(8, 1.2 + 0.35 * len(importances), f"What {name} depends on (PED-ANOVA)")
+    figure, axes = figure_with_axes(8, 1.2 + 0.35 * len(importances), f"What {name} depends on (PED-ANOVA)")
     ordered = sorted(importances.items(), key=lambda item: item[1])
     names = short_names(importances)
     bars = axes.barh([names[key] for key, _ in ordered], [value for _, value in ordered], color=BLUE)
@@ -89,7 +88,7 @@ def slices_figure(trials: Sequence[FrozenTrial], name: str) -> Figure:
 def parallel_figure(trials: Sequence[FrozenTrial], name: str) -> Figure:
     """A line for each complete trial through all that it chose, coloured by its value, the best on top."""
     keys = _keys(trials)
-    figure, axes = _figure(2.5 + 1.25 * len(keys), 5, "The way of each trial through the space")
+    figure, axes = figure_with_axes(2.5 + 1.25 * len(keys), 5, "The way of each trial through the space")
     scales = [_Scale([trial for trial in trials if key in trial.params], key) for key in keys]
     values = [_value(trial) for trial in trials]
     low, high = min(values), max(values)
@@ -118,7 +117,7 @@ def pareto_figure(trials: Sequence[FrozenTrial], front: Sequence[FrozenTrial], o
         front: Those of the front.
         objectives: Names of the two values.
     """
-    figure, axes = _figure(8, 5, "Pareto front")
+    figure, axes = figure_with_axes(8, 5, "Pareto front")
     axes.scatter([t.values[1] for t in trials], [t.values[0] for t in trials], color=GREY, s=22, label="other trials")
     ordered = sorted(front, key=lambda trial: trial.values[1])
     axes.plot(
@@ -162,13 +161,6 @@ class _Scale:
 
     def _number(self, value: Any) -> float:
         return math.log(value) if self._log else float(value)
-
-
-def _figure(width: float, height: float, title: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width, height))
-    axes = figure.subplots()
-    axes.set_title(title)
-    return figure, axes
 
 
 def _keys(trials: Sequence[FrozenTrial]) -> list[str]:

@@ -7,6 +7,8 @@ from typing import IO, Any
 
 from optuna.trial import FrozenTrial, TrialState
 
+from fmnist_pl.reporting.tables import markdown_table
+
 
 def short_names(keys: Iterable[str]) -> dict[str, str]:
     """For each dotted key its last name, with the places of a list (``lr``, ``blocks.0.1``), if no other has it."""
@@ -42,11 +44,7 @@ def trials_table(trials: Sequence[FrozenTrial]) -> str:
         choices = [number_text(trial.params[key]) if key in trial.params else "" for key in keys]
         seconds = f"{trial.user_attrs.get('seconds', 0):.0f}"
         rows.append([str(rank), str(trial.number), values_text(trial), *choices, seconds])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
-    ]
-    return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])
+    return markdown_table(rows)
 
 
 def write_trials(file: IO[str], trials: Sequence[FrozenTrial], objectives: Sequence[str]) -> None:

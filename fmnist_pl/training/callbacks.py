@@ -1,33 +1,39 @@
 """What watches over every training; a config may add its own."""
 
+from jsonargparse import Namespace
 from lightning.pytorch.callbacks import Callback, ModelSummary
 
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
 from fmnist_pl.training.checkpoints import BestCheckpoint, LastCheckpoint
 from fmnist_pl.training.guards import NanGuard
+from fmnist_pl.training.histograms import Histograms
+from fmnist_pl.training.live_pictures import LivePictures
 from fmnist_pl.training.progress import EpochLines
 from fmnist_pl.training.rate_curve import RateCurve
 from fmnist_pl.training.step_seeds import StepSeeds
 from fmnist_pl.training.stopwatch import Stopwatch
 
 
-def fit_callbacks(
-    data: FashionMNISTDataModule, stopwatch: Stopwatch, checkpointing: bool, summary: bool
-) -> list[Callback]:
+def fit_callbacks(data: FashionMNISTDataModule, stopwatch: Stopwatch, config: Namespace) -> list[Callback]:
     """The callbacks of a training.
 
     Args:
         data: What is trained on.
         stopwatch: Times the training.
-        checkpointing: Whether to keep checkpoints.
-        summary: Whether to print the layers of the network.
+        config: The parsed config of the command.
     """
-    callbacks: list[Callback] = [StepSeeds(data.seed), NanGuard(), stopwatch, EpochLines(stopwatch)]
-    callbacks.append(RateCurve(logging_interval="step"))
-    if summary:
+    trainer = config.trainer
+    has_events = trainer.logger is not False and not trainer.fast_dev_run
+    callbacks: list[Callback] = [StepSeeds(data.seed), NanGuard()]
+    if config.live_pictures and has_events:
+        callbacks.append(LivePictures())  # before the stopwatch, whose images per second count no drawing
+    callbacks += [stopwatch, EpochLines(stopwatch), RateCurve(logging_interval="step")]
+    if config.histograms and has_events:
+        callbacks.append(Histograms())
+    if trainer.enable_model_summary is not False:
         callbacks.append(ModelSummary(max_depth=2))
-    if checkpointing and data.has_validation:
+    if trainer.enable_checkpointing is not False and data.has_validation:
         callbacks.append(BestCheckpoint())
-    if checkpointing:
+    if trainer.enable_checkpointing is not False:
         callbacks.append(LastCheckpoint())  # after the best one, which it then knows
     return callbacks

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
 from fmnist_pl.errors import StoppedError, UserError
+from fmnist_pl.reporting.predictions_file import concatenate, write_predictions
 from fmnist_pl.reporting.summary import summary_table
 from fmnist_pl.training import record
 from fmnist_pl.training.callbacks import fit_callbacks
@@ -29,10 +30,10 @@ from fmnist_pl.training.command_line import CommandLine
 from fmnist_pl.training.execution import Executions
 from fmnist_pl.training.hardware import choose_device_type, choose_precision, short_precision
 from fmnist_pl.training.predict_photos import load_shipped, tell_photos
-from fmnist_pl.training.predictions_file import concatenate, write_predictions
 from fmnist_pl.training.progress import progress_bar
 from fmnist_pl.training.run_keeper import RunKeeper
 from fmnist_pl.training.run_logger import RunLogger
+from fmnist_pl.training.run_report import KeptPredictions, history_beside, write_history, write_run_report
 from fmnist_pl.training.steps_per_execution import steps_per_execution
 from fmnist_pl.training.stopwatch import Stopwatch
 
@@ -44,6 +45,7 @@ class FashionCLI(CommandLine):
         self.metrics: dict[str, Any] = {}
         self._extra_callbacks = callbacks
         self._stopwatch = Stopwatch()
+        self._kept = KeptPredictions()
         super().__init__(args)
 
     def before_instantiate_classes(self) -> None:
@@ -75,10 +77,10 @@ class FashionCLI(CommandLine):
     def _callbacks(self, config: Any) -> list[Callback]:
         own_bar = any(isinstance(callback, ProgressBar) for callback in _as_list(config.callbacks))
         callbacks: list[Callback] = [progress_bar()] if config.enable_progress_bar and not own_bar else []
+        callbacks.append(self._kept)
         if self._command != "fit":
             return callbacks
-        checkpointing, summary = config.enable_checkpointing is not False, config.enable_model_summary is not False
-        return callbacks + fit_callbacks(self.datamodule, self._stopwatch, checkpointing, summary)
+        return callbacks + fit_callbacks(self.datamodule, self._stopwatch, self.config_init[self._command])
 
     def _begin(self) -> None:
         """Check the images, claim the folder and say what will happen, before a process is started or a step made."""
@@ -104,6 +106,7 @@ class FashionCLI(CommandLine):
         if steps > 1:
             self.datamodule.steps_per_execution = steps
             self.trainer.callbacks.append(Executions(steps))
+
     @staticmethod
     def _what(data: FashionMNISTDataModule) -> str:
         return f"{data.loaded_source} images" if data.photos is None else f"photos of {data.predict_path}"
@@ -146,18 +149,21 @@ class FashionCLI(CommandLine):
         self.metrics = self._describe() | record.describe_training(self.trainer, self._stopwatch)
         checkpoint = self._checkpoint_to_judge()
         figures = figures_of(checkpoint) or self.trainer.callback_metrics
+        history = list(self.model.history)  # the checkpoint brings only the epochs before it
         if "val/acc" in figures:
             self.metrics["val"] = record.stage_metrics(figures, "val")
         if self._get(self.config, "test_after_fit"):
             self.trainer.test(self.model, self.datamodule, ckpt_path=checkpoint, verbose=False, weights_only=True)
-            self.metrics["test"] = record.stage_metrics(self.trainer.callback_metrics, "test")
-        self._finish()
+            self.metrics["test"] = self._test_metrics()
+        self._finish(history)
 
     def after_validate(self) -> None:
-        self._finish_evaluation("val")
+        self.metrics = self._describe() | {"val": record.stage_metrics(self.trainer.callback_metrics, "val")}
+        self._finish(self.model.history)
 
     def after_test(self) -> None:
-        self._finish_evaluation("test")
+        self.metrics = self._describe() | {"test": self._test_metrics()}
+        self._finish(history_beside(self._get(self.config, "ckpt_path"), self.model.history))
 
     def predict(self, **kwargs: Any) -> None:
         batches = self.trainer.predict(**kwargs)
@@ -177,25 +183,28 @@ class FashionCLI(CommandLine):
         last = [c.path for c in self.trainer.callbacks if isinstance(c, LastCheckpoint)]
         return next((path for path in best + last if path), None)
 
-    def _finish_evaluation(self, stage: str) -> None:
-        self.metrics = self._describe() | {stage: record.stage_metrics(self.trainer.callback_metrics, stage)}
-        self._finish()
+    def _test_metrics(self) -> dict[str, Any]:
+        return self._kept.judgement().as_dict() | record.stage_metrics(self.trainer.callback_metrics, "test")
 
     def _describe(self) -> dict[str, Any]:
         name, seed = self._get(self.config, "name"), self.datamodule.seed
         return record.describe_run(self.trainer, self.model, name, str(self._command), seed)
 
-    def _finish(self) -> None:
+    def _finish(self, history: list[dict[str, float]]) -> None:
         if not self.trainer.is_global_zero:
             return
         if self.trainer.fast_dev_run:
             print(summary_table(self.metrics, "none (fast_dev_run keeps nothing)"), flush=True)
             return
         record.write_metrics(self._run_folder(), self.metrics)
+        keeper = next(c for c in self.trainer.callbacks if isinstance(c, RunKeeper))
+        config = keeper.plain_config(self.trainer)
         if self._command == "fit":
-            keeper = next(c for c in self.trainer.callbacks if isinstance(c, RunKeeper))
-            record.log_hyperparameters(self.trainer, keeper.plain_config(self.trainer), self.metrics)
+            write_history(self._run_folder(), history)
+            record.log_hyperparameters(self.trainer, config, self.metrics)
         print(summary_table(self.metrics, str(self._run_folder())), flush=True)
+        if "test" in self.metrics and config["report"]:
+            write_run_report(self.trainer, self._kept, history, self.metrics, config)
 
     def _run_folder(self) -> Path:
         """Where this run's files are; for the first process alone."""

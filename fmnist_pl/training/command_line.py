@@ -4,14 +4,18 @@ from functools import cached_property
 from typing import Any, cast
 
 import yaml
-from jsonargparse import ActionYesNo
-from jsonargparse.typing import PositiveInt
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
 from fmnist_pl.models import Classifier
 from fmnist_pl.training.arguments import COMMANDS, command_of, resolve
-from fmnist_pl.training.parser import OneLineErrorParser, add_run_arguments
+from fmnist_pl.training.parser import (
+    OneLineErrorParser,
+    add_fit_arguments,
+    add_predict_arguments,
+    add_report_argument,
+    add_run_arguments,
+)
 from fmnist_pl.training.run_keeper import RunKeeper
 from fmnist_pl.training.stopping import StopAtAccuracy
 
@@ -82,20 +86,9 @@ class CommandLine(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         add_run_arguments(parser, self._default_name)
+        if self._command in ("fit", "test"):
+            add_report_argument(parser)
         if self._command == "fit":
-            parser.add_argument(
-                "--steps_per_execution",
-                type=PositiveInt | None,
-                default=None,
-                help="Optimizer steps in one call, with nothing between them; null to choose by their size.",
-            )
-            parser.add_argument(
-                "--test_after_fit", type=bool, default=True, help="Test the best checkpoint once when training is over."
-            )
+            add_fit_arguments(parser)
         if self._command == "predict":
-            parser.add_argument(
-                "--show",
-                action=ActionYesNo,
-                default=False,
-                help="With --data.predict_path: draw each photo, what the network saw and its verdict, as a PNG.",
-            )
+            add_predict_arguments(parser)

@@ -2,6 +2,7 @@
 
 from typing import NoReturn
 
+from jsonargparse import ActionYesNo
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch.cli import LightningArgumentParser
 
@@ -48,3 +49,37 @@ def add_run_arguments(parser: LightningArgumentParser, name: str) -> None:
     parser.link_arguments("optimizer", "model.init_args.optimizer")
     parser.link_arguments("lr_scheduler", "model.init_args.lr_scheduler")
     parser.link_arguments("seed_everything", "data.seed")
+
+
+def add_report_argument(parser: LightningArgumentParser) -> None:
+    """Add what belongs to every test."""
+    parser.add_argument(
+        "--report", type=bool, default=True, help="Write report/ after the test: tables, pictures, report.html."
+    )
+
+
+def add_fit_arguments(parser: LightningArgumentParser) -> None:
+    """Add what belongs to a training alone."""
+    parser.add_argument(
+        "--steps_per_execution",
+        type=PositiveInt | None,
+        default=None,
+        help="Optimizer steps in one call, with nothing between them; null to choose by their size.",
+    )
+    switches = {
+        "--test_after_fit": (True, "Test the best checkpoint once when training is over."),
+        "--live_pictures": (True, "Show augmented images, confusion matrix and mistakes in TensorBoard, now and then."),
+        "--histograms": (False, "Show the distributions of weights and gradients in TensorBoard, once an epoch."),
+    }
+    for name, (default, text) in switches.items():
+        parser.add_argument(name, type=bool, default=default, help=text)
+
+
+def add_predict_arguments(parser: LightningArgumentParser) -> None:
+    """Add what belongs to predictions alone."""
+    parser.add_argument(
+        "--show",
+        action=ActionYesNo,
+        default=False,
+        help="With --data.predict_path: draw each photo, what the network saw and its verdict, as a PNG.",
+    )

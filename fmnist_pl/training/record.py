@@ -59,7 +59,12 @@ def log_hyperparameters(trainer: Trainer, config: dict[str, Any], metrics: dict[
     """Fill TensorBoard's HParams tab: what was chosen, and what came of it."""
     chosen = {key: config[key] for key in ("seed_everything", "model", "data", "optimizer", "lr_scheduler")}
     chosen["max_epochs"] = config["trainer"]["max_epochs"]
-    figures = {f"final/{stage}_{name}": v for stage in ("val", "test") for name, v in metrics.get(stage, {}).items()}
+    figures = {
+        f"final/{stage}_{name}": value
+        for stage in ("val", "test")
+        for name, value in metrics.get(stage, {}).items()
+        if isinstance(value, float)
+    }
     if trainer.logger is not None and figures:
         trainer.logger.log_hyperparams(chosen, figures)
 

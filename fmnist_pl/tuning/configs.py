@@ -18,6 +18,8 @@ OF_A_TRIAL = {
     "trainer.enable_progress_bar": False,
     "trainer.enable_model_summary": False,
     "test_after_fit": False,  # the test images are no part of a search
+    "report": False,
+    "live_pictures": False,
 }
 
 

@@ -22,7 +22,7 @@ from fmnist_pl.tuning.space import Space
 from fmnist_pl.tuning.storage import open_storage, study_lock
 
 DEFINITION = "definition"
-OF_THE_MACHINE = ("name", "threads", "test_after_fit", "weights_only")
+OF_THE_MACHINE = ("name", "threads", "test_after_fit", "weights_only", "report", "live_pictures", "histograms")
 ATTEMPTS = 2
 """A trial whose process died is tried once more."""
 

@@ -9,7 +9,7 @@ import pytest
 
 from fmnist_pl.training import main
 from fmnist_pl.training.arguments import find_config, resolve
-from tests.conftest import SMALL
+from tests.conftest import NO_PICTURES, SMALL
 
 
 def test_help_names_the_commands(program: Callable[..., Any]) -> None:
@@ -50,7 +50,7 @@ def test_print_config_is_a_config(capsys: pytest.CaptureFixture[str], tmp_path: 
         main(["fit", "--config", "dense.yaml", "--model.dropout", "0.25", "--print_config"])
     path = tmp_path / "printed.yaml"
     path.write_text(capsys.readouterr().out)
-    small = [*SMALL, "--trainer.max_epochs", "1", "--trainer.default_root_dir", str(tmp_path)]
+    small = [*SMALL, *NO_PICTURES, "--trainer.max_epochs", "1", "--trainer.default_root_dir", str(tmp_path)]
     assert main(["fit", "--config", str(path), *small]) == 0
     assert (tmp_path / "dense/version_0/config.yaml").exists(), "the name is in the config"
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, SMALL, run_folder
+from tests.conftest import NO_PICTURES, ROOT, SMALL, run_folder
 
 ARGUMENTS = [
     "--config", "dense.yaml", *SMALL, "--trainer.max_epochs", "3",
-    "--optimizer.lr", "0.003", "--data.batch_size", "31",
+    "--optimizer.lr", "0.003", "--data.batch_size", "31", *NO_PICTURES,
 ]  # fmt: skip
 
 

@@ -14,9 +14,9 @@ import torch
 from fmnist_pl.errors import UserError
 from fmnist_pl.training import main, train
 from fmnist_pl.training.checkpoints import LastCheckpoint
-from tests.conftest import SMALL, run_folder
+from tests.conftest import NO_PICTURES, SMALL, run_folder
 
-FIT = ["fit", "--config", "dense.yaml", *SMALL, "--trainer.max_epochs", "1"]
+FIT = ["fit", "--config", "dense.yaml", *SMALL, "--trainer.max_epochs", "1", *NO_PICTURES]
 
 MISTAKES = {
     "no config of that name": (["fit", "--config", "nope.yaml"], r"no config nope.yaml: .*cnn.yaml"),

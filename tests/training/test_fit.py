@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from fmnist_pl.errors import UserError
 from fmnist_pl.models import CNNClassifier, DenseClassifier
 from fmnist_pl.training import train
-from tests.conftest import SMALL, run_folder, weights
+from tests.conftest import NO_PICTURES, SMALL, run_folder, weights
 
 Fit = Callable[..., dict[str, Any]]
 
@@ -25,6 +25,7 @@ def test_a_run_leaves_what_the_readme_says(fit: Fit, tmp_path: Path, capsys: pyt
     assert {p.name for p in folder.iterdir() if "tfevents" not in p.name} == {
         "checkpoints",
         "config.yaml",
+        "history.json",
         "metrics.json",
     }
     assert {p.name for p in (folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
@@ -59,7 +60,7 @@ def test_the_best_epoch_is_tested_not_the_last(fit: Fit, tmp_path: Path) -> None
     metrics = fit(*spoil, "--lr_scheduler.gamma", "200", epochs=2)
     best = run_folder(tmp_path) / "checkpoints/best.ckpt"
     assert torch.load(best, weights_only=True)["epoch"] == 0
-    again = train(["test", "--ckpt_path", str(best), "--trainer.default_root_dir", str(tmp_path)])
+    again = train(["test", "--ckpt_path", str(best), "--trainer.default_root_dir", str(tmp_path), "--report", "false"])
     assert again["test"] == metrics["test"]
     again = train(["validate", "--ckpt_path", str(best), "--trainer.default_root_dir", str(tmp_path)])
     assert again["val"] == metrics["val"]
@@ -200,7 +201,7 @@ def test_every_config_trains(config: Path, tmp_path: Path) -> None:
     assert first_line.startswith(f"# python train.py fit --config {config.name}"), "the command stands first"
     metrics = train(
         ["fit", "--config", config.name, *SMALL, "--trainer.default_root_dir", str(tmp_path)]
-        + ["--trainer.max_epochs", "1", "--data.synthetic_size", "300"]
+        + ["--trainer.max_epochs", "1", "--data.synthetic_size", "300", *NO_PICTURES]
     )
     expected = {"dense": 101_770, "dense_deep": 118_282, "cnn": 467_626, "cnn_tuner": 1_341_834}
     assert metrics["params"] == expected.get(config.stem, metrics["params"])
@@ -216,7 +217,8 @@ def test_a_checkpoint_of_the_tuner_network_loads_by_its_class(tmp_path: Path) ->
     from fmnist_pl.models import TunerCNNClassifier
 
     arguments = ["--config", "cnn_tuner.yaml", *SMALL, "--trainer.max_epochs", "1", "--model.filters_1", "8"]
-    train(["fit", *arguments, "--data.synthetic_size", "100", "--trainer.default_root_dir", str(tmp_path)])
+    arguments += ["--data.synthetic_size", "100", *NO_PICTURES]
+    train(["fit", *arguments, "--trainer.default_root_dir", str(tmp_path)])
     best = run_folder(tmp_path, "cnn_tuner") / "checkpoints/best.ckpt"
     model = TunerCNNClassifier.load_from_checkpoint(best, weights_only=True)
     assert isinstance(model, CNNClassifier)

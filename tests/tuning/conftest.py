@@ -20,6 +20,8 @@ QUICK = {
     "data.synthetic_size": 300,
     "model.init_args.hidden_sizes": [8],
     "trainer.accelerator": "cpu",
+    "report": False,
+    "live_pictures": False,
 }
 RATE = {"optimizer.init_args.lr": {"float": {"low": 1e-4, "high": 1e-2, "log": True}}}
 

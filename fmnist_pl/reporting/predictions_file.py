@@ -1,4 +1,4 @@
-"""``predictions.csv`` of ``train.py predict``."""
+"""``predictions.csv``, of a test and of ``train.py predict``."""
 
 import csv
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fmnist_pl.data.facts import CLASSES
+from fmnist_pl.data.facts import class_names
 from fmnist_pl.files import replacing
 
 
@@ -19,12 +19,12 @@ def write_predictions(path: Path, labels: Tensor, probabilities: Tensor) -> None
         probabilities: float (N, classes).
     """
     with replacing(path) as file:
-        writer = csv.writer(file)
-        writer.writerow(["index", "label", "prediction", *(f"p({name})" for name in CLASSES)])
+        writer, names = csv.writer(file), class_names(probabilities.shape[1])
+        writer.writerow(["index", "label", "prediction", *(f"p({name})" for name in names)])
         predictions = probabilities.argmax(dim=1)
         rows = zip(labels.tolist(), predictions.tolist(), probabilities.tolist(), strict=True)
         for index, (label, prediction, row) in enumerate(rows):
-            writer.writerow([index, CLASSES[label], CLASSES[prediction], *(f"{p:.6f}" for p in row)])
+            writer.writerow([index, names[label], names[prediction], *(f"{p:.6f}" for p in row)])
 
 
 def concatenate(batches: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,32 @@
+"""One small run with all that can be reported, for the tests that look at what it left."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.conftest import SMALL
+
+
+class Reported(NamedTuple):
+    """A run that was made with its report."""
+
+    root: Path
+    folder: Path
+    metrics: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Reported:
+    """Three epochs of a small CNN, augmented, with histograms and with pictures after each epoch."""
+    from fmnist_pl.training import train
+
+    root = tmp_path_factory.mktemp("reported")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fmnist_pl.training.live_pictures.SHARE", float("inf"))
+        metrics = train(
+            ["fit", "--config", "cnn.yaml", *SMALL, "--trainer.max_epochs", "3"]
+            + ["--trainer.default_root_dir", str(root), "--data.batch_size", "60", "--histograms", "true"]
+            + ["--model.blocks", "[[4], [8]]", "--data.augment.rotation", "10"]
+        )
+    return Reported(root, root / "cnn/version_0", metrics)

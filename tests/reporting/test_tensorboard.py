@@ -1,0 +1,69 @@
+"""What a run shows in TensorBoard besides its curves."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from fmnist_pl.data.facts import CLASSES
+from fmnist_pl.training.live_pictures import LivePictures
+from tests.conftest import run_folder
+from tests.reporting.conftest import Reported
+
+LIVE = ["--live_pictures", "true"]
+
+
+def events(folder: Path) -> EventAccumulator:
+    return EventAccumulator(str(folder), size_guidance={"images": 0, "histograms": 0}).Reload()
+
+
+def images(folder: Path) -> dict[str, list[int]]:
+    """The steps of the pictures under each tag."""
+    accumulator = events(folder)
+    return {tag: [event.step for event in accumulator.Images(tag)] for tag in accumulator.Tags()["images"]}
+
+
+def test_pictures_histograms_and_curves_of_the_test(reported: Reported) -> None:
+    shown = images(reported.folder)
+    assert shown["train/augmented"] == [0], "before the first step"
+    assert shown["val/confusion_matrix"] == shown["val/mistakes"] == [9, 18, 27], "after each epoch of 9 steps"
+    assert len(shown["test/confusion_matrix"]) == len(shown["test/mistakes"]) == 1
+    accumulator = events(reported.folder)
+    tags = set(accumulator.Tags()["histograms"])
+    assert "weights/network.0.weight" in tags
+    assert "gradients/network.0.weight" in tags
+    assert [event.step for event in accumulator.Histograms("gradients/network.0.weight")] == [8, 17, 26]
+    plugins = {tag: metadata.plugin_data.plugin_name for tag, metadata in accumulator.summary_metadata.items()}
+    assert {tag for tag, plugin in plugins.items() if plugin == "pr_curves"} == {f"test/{name}" for name in CLASSES}
+    final = accumulator.Scalars("final/test_top2")
+    assert final[0].value == pytest.approx(reported.metrics["test"]["top2"])
+
+
+def test_the_projector_has_each_test_image(reported: Reported) -> None:
+    folder = reported.folder / "projector"
+    assert "tensor_path" in (folder / "projector_config.pbtxt").read_text()
+    (vectors,) = folder.glob("*/default/tensors.tsv")
+    rows = vectors.read_text().splitlines()
+    labels = (vectors.parent / "metadata.tsv").read_text().splitlines()
+    assert len(rows) == 100
+    assert len(rows[0].split("\t")) == 128, "what the last layer is given"
+    assert labels[0] == "label\tprediction\tis"
+    right = sum(line.endswith("\tright") for line in labels)
+    assert right / 100 == pytest.approx(reported.metrics["test"]["acc"])
+    assert (vectors.parent / "sprite.png").exists()
+
+
+def test_pictures_are_a_small_part_of_a_training(fit: Callable[..., Any], tmp_path: Path) -> None:
+    fit(*LIVE, epochs=4)
+    shown = images(run_folder(tmp_path))
+    assert shown == {"train/images": [0]}, "four epochs of a moment leave no time for more"
+
+
+@pytest.mark.parametrize("arguments", [["--live_pictures", "false"], [*LIVE, "--trainer.logger", "false"]])
+def test_no_pictures_when_told_so(
+    fit: Callable[..., Any], arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LivePictures, "on_train_start", lambda *_: pytest.fail("pictures"))
+    fit(*arguments)
