@@ -4,5 +4,6 @@ from fmnist_pl.models.base import Classifier
 from fmnist_pl.models.cnn import CNNClassifier
 from fmnist_pl.models.cnn_tuner import TunerCNNClassifier
 from fmnist_pl.models.dense import DenseClassifier
+from fmnist_pl.models.strided_cnn import StridedCNNClassifier
 
-__all__ = ["CNNClassifier", "Classifier", "DenseClassifier", "TunerCNNClassifier"]
+__all__ = ["CNNClassifier", "Classifier", "DenseClassifier", "StridedCNNClassifier", "TunerCNNClassifier"]

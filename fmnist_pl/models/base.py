@@ -36,6 +36,7 @@ class Classifier(LightningModule):
         num_classes: int = 10,
         label_smoothing: float = 0.0,
         class_weights: list[float] | None = None,
+        bias_lr_scale: float = 1.0,
         optimizer: OptimizerFactory = torch.optim.Adam,
         lr_scheduler: SchedulerFactory | None = None,
     ) -> None:
@@ -45,12 +46,13 @@ class Classifier(LightningModule):
             num_classes: How many classes the network tells apart.
             label_smoothing: Part of each target spread evenly over all classes, in training (Szegedy et al. 2016).
             class_weights: Weight of each class in the training loss; null for equal weights.
+            bias_lr_scale: Learning rate of biases (and of batch norm) as a multiple of the kernels'.
             optimizer: Makes the optimizer from the parameters (the top-level key ``optimizer``).
             lr_scheduler: Makes the schedule from the optimizer (the top-level key ``lr_scheduler``).
         """
         super().__init__()
         self.save_hyperparameters(ignore=["optimizer", "lr_scheduler"], logger=False)
-        self.num_classes, self.label_smoothing = num_classes, label_smoothing
+        self.num_classes, self.label_smoothing, self.bias_lr_scale = num_classes, label_smoothing, bias_lr_scale
         self.optimizer, self.lr_scheduler = optimizer, lr_scheduler
         if class_weights is not None and len(class_weights) != num_classes:
             raise UserError(
@@ -125,8 +127,8 @@ class Classifier(LightningModule):
     def configure_optimizers(self) -> Any:
         """The optimizer over all parameters, and its schedule, per step or per epoch as its kind asks."""
         optimizer = self.optimizer(self.parameters())
-        if optimizer.defaults.get("weight_decay"):
-            optimizer = self.optimizer(self._kernels_and_the_rest())
+        if optimizer.defaults.get("weight_decay") or self.bias_lr_scale != 1:
+            optimizer = self.optimizer(self._kernels_and_the_rest(optimizer.defaults["lr"]))
         # else Lightning refuses to clip the gradients of a fused optimizer
         optimizer._step_supports_amp_scaling = False  # type: ignore[attr-defined]
         if self.lr_scheduler is None:
@@ -140,12 +142,12 @@ class Classifier(LightningModule):
             config |= {"monitor": scheduler.monitor, "frequency": NEVER}
         return {"optimizer": optimizer, "lr_scheduler": config}
 
-    def _kernels_and_the_rest(self) -> Iterable[dict[str, Any]]:
+    def _kernels_and_the_rest(self, lr: float) -> Iterable[dict[str, Any]]:
         """Weight decay acts on kernels alone, as Keras' kernel_regularizer: not on biases and batch norm."""
         parameters = list(self.parameters())
         kernels = [p for p in parameters if p.ndim > 1]
         rest = [p for p in parameters if p.ndim <= 1]
-        return [{"params": kernels}, {"params": rest, "weight_decay": 0.0}]
+        return [{"params": kernels}, {"params": rest, "weight_decay": 0.0, "lr": lr * self.bias_lr_scale}]
 
     def _step_plateau(self, schedule: Plateau) -> None:
         figures = self.trainer.callback_metrics

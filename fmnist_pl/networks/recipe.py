@@ -8,8 +8,9 @@ from torch import nn
 from fmnist_pl.errors import UserError
 from fmnist_pl.networks.cnn import cnn
 from fmnist_pl.networks.dense import dense
+from fmnist_pl.networks.strided_cnn import strided_cnn
 
-NETWORKS: dict[str, Callable[..., nn.Module]] = {"cnn": cnn, "dense": dense}
+NETWORKS: dict[str, Callable[..., nn.Module]] = {"cnn": cnn, "dense": dense, "strided_cnn": strided_cnn}
 
 
 def build(kind: str, **arguments: Any) -> nn.Module:
