@@ -14,7 +14,7 @@ import torch
 
 from fmnist_pl.errors import UserError
 from fmnist_pl.training import train
-from tests.conftest import ROOT, SMALL, run_folder, weights
+from tests.conftest import NO_PICTURES, ROOT, SMALL, run_folder, weights
 
 # dropout, augmentation, momentum and an averaged model: everything that has a state
 STATEFUL = [
@@ -141,7 +141,7 @@ def test_what_the_user_says_wins_over_the_checkpoint(fit: Callable[..., dict[str
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
 def test_a_killed_run_leaves_checkpoints_to_go_on_from(tmp_path: Path, how: signal.Signals) -> None:
-    arguments = ["fit", "--config", "dense.yaml", *SMALL, "--trainer.max_epochs", "100000"]
+    arguments = ["fit", "--config", "dense.yaml", *SMALL, *NO_PICTURES, "--trainer.max_epochs", "100000"]
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "train.py"), *arguments],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
