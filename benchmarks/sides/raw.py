@@ -19,7 +19,7 @@ def epoch(count: int, arguments: list[str]) -> float:
     cli = Objects(["fit", *arguments])
     model, data = cli.model.train(), cli.datamodule
     data.prepare_data()
-    train = data._loaded.train
+    train = data.loaded.train
     images, labels = train.images[:count], train.labels[:count]
     made = model.configure_optimizers()
     optimizer, schedule = (
