@@ -2,9 +2,9 @@
 
     python benchmarks/live_pictures.py --pairs 3 --reports 3
 
-``train.py fit --config cnn.yaml`` on 20,000 of the real images for three epochs, validated on 6,000, without a test: the
-whole call, in one process, on and off in turn and on first in every other pair, after one short call that warms up.
-Then the report: a test of the first checkpoint on the 10,000 test images.
+``train.py fit --config cnn.yaml`` on 20,000 of the real images for three epochs, validated on 6,000, without a test:
+the whole call, in one process, on and off in turn and on first in every other pair, after a short one that warms up.
+Then the report: a test of a checkpoint on the 10,000 test images.
 """
 
 import argparse
