@@ -16,7 +16,7 @@ from fmnist_pl.training.run_report import CHANGED, augmented
 SHARE = 0.02
 """Of the time of a training that pictures may take."""
 
-AS_LONG_AS_THE_START = 3
+AS_LONG_AS_THE_START = 6
 """The pictures of a validation take about so many times as long as those of the start."""
 
 
