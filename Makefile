@@ -1,8 +1,8 @@
-# make fit: set up, then train the CNN. make test: set up, then run the tests.
+# make fit: set up, then train the CNN. make test: set up, then run the tests. make app: a page to try photos on.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: fit test lint setup
+.PHONY: fit test lint app weights setup
 fit: setup
 	$(BIN)/python train.py fit --config cnn.yaml --data.source auto
 
@@ -13,6 +13,17 @@ lint: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+app: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[app]'
+	$(BIN)/python -m fmnist_pl.app
+
+# the weights that ship in the package, anew: about six minutes on two cores
+weights: setup
+	$(BIN)/python train.py fit --config shipped.yaml --trainer.default_root_dir runs/weights
+	rm -f fmnist_pl/weights/shipped.safetensors*
+	$(BIN)/python -m fmnist_pl.export --format safetensors --half true --out fmnist_pl/weights \
+	  --ckpt_path "$$(ls -t runs/weights/shipped/*/checkpoints/best.ckpt | head -1)"
 
 setup: .venv/.installed
 
