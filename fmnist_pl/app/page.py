@@ -13,6 +13,7 @@ from fmnist_pl.photos.read import read_photo
 from fmnist_pl.predictor import Predictor
 
 TITLE = "What is this piece of clothing?"
+ASK = "## Drop a photo, or click an image"
 AT_ONCE = 2
 """Pictures that are worked on at the same time; others wait."""
 
@@ -46,7 +47,7 @@ def make_page(predictor: Predictor, examples: Examples, model: str) -> gr.Blocks
                     elem_id="photo",
                 )
             with gr.Column(min_width=300):
-                headline = gr.Markdown("## Drop a photo, or click an image", elem_id="headline")
+                headline = gr.Markdown(ASK, elem_id="headline")
                 with gr.Row(elem_id="pictures"):
                     seen = _picture("What the network saw")
                     mattered = _picture("What mattered (orange)")
@@ -73,6 +74,7 @@ def make_page(predictor: Predictor, examples: Examples, model: str) -> gr.Blocks
         }
         # without gradio's own reading of the file: that has no limits
         photo.input(lambda payload: _of_photo(predictor, payload), photo, shown, preprocess=False, **options)
+        photo.clear(lambda: [ASK, None, None, None], None, shown)
 
         def choose(event: gr.SelectData) -> list[Any]:
             return _shown(answer(predictor, examples.images[int(event.index)]))
@@ -91,7 +93,7 @@ def _picture(label: str) -> gr.Image:
 
 def _of_photo(predictor: Predictor, payload: dict[str, Any] | None) -> list[Any]:
     if not payload or not payload.get("path"):
-        return ["## Drop a photo, or click an image", None, None, None]
+        return [ASK, None, None, None]
     try:
         image = prepare(read_photo(Path(payload["path"])))
     except UserError as error:
