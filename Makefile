@@ -1,9 +1,10 @@
-# make fit: set up, then train the CNN. make test: set up, then run the tests.
+# make fit: set up, then train the CNN. make test: set up, then run the tests. make app: a page to try photos on.
 PYTHON ?= python3
 BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
-.PHONY: fit test lint setup
-fit: setup
+.PHONY: fit test lint app weights setup
+fit: .venv/.installed
 	$(BIN)/python train.py fit --config cnn.yaml --data.source auto
 
 test: setup
@@ -14,9 +15,27 @@ lint: setup
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-setup: .venv/.installed
+app: .venv/.app
+	$(BIN)/python -m fmnist_pl.app
+
+# the weights that ship in the package, anew: about six minutes on two cores
+weights: .venv/.installed
+	$(BIN)/python train.py fit --config shipped.yaml --trainer.default_root_dir runs/weights
+	rm -f fmnist_pl/weights/shipped.safetensors*
+	$(BIN)/python -m fmnist_pl.export --format safetensors --half true --out fmnist_pl/weights \
+	  --ckpt_path "$$(ls -t runs/weights/shipped/*/checkpoints/best.ckpt | head -1)"
+
+setup: .venv/.dev
 
 .venv/.installed: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(INSTALL) .
+	touch $@
+
+.venv/.app: .venv/.installed
+	$(INSTALL) '.[app]'
+	touch $@
+
+.venv/.dev: .venv/.installed
+	$(INSTALL) '.[dev]'
 	touch $@

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
-from result import machine, write_json
-from side import ROOT
+from parts.result import machine, write_json
+from parts.side import ROOT
 
 from fmnist_pl.files import replacing
 from fmnist_pl.reporting.style import BLUE, ORANGE, picture_style

@@ -13,8 +13,8 @@ import sys
 import tempfile
 import time
 
-from result import machine, write_json
-from side import ROOT
+from parts.result import machine, write_json
+from parts.side import ROOT
 
 
 def main() -> None:

@@ -10,10 +10,10 @@ images. The first round warms up and is not counted; ratios are medians over the
 import argparse
 import statistics
 
-from objects import Objects
-from result import machine, write_json
+from parts.objects import Objects
+from parts.result import machine, write_json
+from parts.side import Side, exported_arrays
 from roofline import Roofline, measure_peaks
-from side import Side, exported_arrays
 
 BATCH = {"dense": 32, "cnn": 128, "cnn_regularized": 128}
 

@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from result import machine, write_json
-from side import ROOT, Side, exported_arrays
+from parts.result import machine, write_json
+from parts.side import ROOT, Side, exported_arrays
 
 KERAS_EPOCHS = 10
 

@@ -9,7 +9,7 @@ import time
 
 import torch
 import torch.nn.functional as F
-from objects import Objects
+from parts.objects import Objects
 
 from fmnist_pl.data.loader import normalise
 from fmnist_pl.training.hardware import choose_precision, keep_freed_memory, look_for_gpus_once

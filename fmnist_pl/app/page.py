@@ -13,6 +13,7 @@ from fmnist_pl.photos.read import read_photo
 from fmnist_pl.predictor import Predictor
 
 TITLE = "What is this piece of clothing?"
+ASK = "## Drop a photo, or click an image"
 AT_ONCE = 2
 """Pictures that are worked on at the same time; others wait."""
 
@@ -36,30 +37,35 @@ def make_page(predictor: Predictor, examples: Examples, model: str) -> gr.Blocks
         gr.Markdown(f"# {TITLE}\n{model}")
         with gr.Row(equal_height=False):
             with gr.Column(min_width=300):
+                gr.Markdown("**A photo: one piece, on a plain ground**")
                 photo = gr.Image(
                     sources=["upload", "webcam", "clipboard"],
-                    label="A photo: one piece, on a plain ground",
+                    label="A photo",
+                    show_label=False,
                     image_mode=None,
                     height=260,
                     elem_id="photo",
                 )
-                gallery = gr.Gallery(
-                    [picture(image.float().unsqueeze(-1).expand(-1, -1, 3)) for image in examples.images],
-                    label=examples.label,
-                    columns=5,
-                    height="auto",
-                    format="png",
-                    allow_preview=False,
-                    interactive=False,
-                    buttons=[],
-                    elem_id="examples",
-                )
             with gr.Column(min_width=300):
-                headline = gr.Markdown("## Drop a photo, or click an image", elem_id="headline")
+                headline = gr.Markdown(ASK, elem_id="headline")
                 with gr.Row(elem_id="pictures"):
                     seen = _picture("What the network saw")
                     mattered = _picture("What mattered (orange)")
-                bars = gr.Label(label="Probabilities", num_top_classes=10, show_heading=False, elem_id="bars")
+                gr.Markdown("**Probabilities**")
+                bars = gr.Label(num_top_classes=10, show_heading=False, show_label=False, elem_id="bars")
+        gr.Markdown(f"**{examples.label}**")
+        gallery = gr.Gallery(
+            [picture(image.float().unsqueeze(-1).expand(-1, -1, 3)) for image in examples.images],
+            label=examples.label,
+            show_label=False,
+            columns=10,
+            height="auto",
+            format="png",
+            allow_preview=False,
+            interactive=False,
+            buttons=[],
+            elem_id="examples",
+        )
         shown = [headline, bars, seen, mattered]
         options: dict[str, Any] = {
             "concurrency_limit": AT_ONCE,
@@ -68,6 +74,7 @@ def make_page(predictor: Predictor, examples: Examples, model: str) -> gr.Blocks
         }
         # without gradio's own reading of the file: that has no limits
         photo.input(lambda payload: _of_photo(predictor, payload), photo, shown, preprocess=False, **options)
+        photo.clear(lambda: [ASK, None, None, None], None, shown)
 
         def choose(event: gr.SelectData) -> list[Any]:
             return _shown(answer(predictor, examples.images[int(event.index)]))
@@ -77,12 +84,16 @@ def make_page(predictor: Predictor, examples: Examples, model: str) -> gr.Blocks
 
 
 def _picture(label: str) -> gr.Image:
-    return gr.Image(label=label, type="pil", format="png", interactive=False, buttons=[], height=200, min_width=130)
+    with gr.Column(min_width=130):
+        gr.Markdown(f"**{label}**")
+        return gr.Image(
+            label=label, show_label=False, type="pil", format="png", interactive=False, buttons=[], height=200
+        )
 
 
 def _of_photo(predictor: Predictor, payload: dict[str, Any] | None) -> list[Any]:
     if not payload or not payload.get("path"):
-        return ["## Drop a photo, or click an image", None, None, None]
+        return [ASK, None, None, None]
     try:
         image = prepare(read_photo(Path(payload["path"])))
     except UserError as error:

@@ -52,7 +52,8 @@ def decode_photo(content: bytes) -> Image.Image:
         with _open(content) as image:
             _check_size(*image.size)
             try:
-                image.draft(None, (WORKING_SIDE, WORKING_SIDE))  # a JPEG is decoded at a part of its size
+                if image.mode in ("L", "RGB"):
+                    image.draft(image.mode, (WORKING_SIDE, WORKING_SIDE))  # a JPEG is decoded at a part of its size
                 image.load()
             except Exception as error:  # decoders raise many kinds for a broken file
                 raise UserError(f"it is truncated or broken ({_reason(error)})") from error

@@ -14,10 +14,11 @@ ON_A_SHEET = 40
 
 
 def table(photos: Photos, verdicts: list[Verdict]) -> str:
-    """One line a photo: file, class and probability, the next two, and what speaks against trusting it."""
+    """One line a photo: file, class and probability, the next two, and why it is in doubt (a ? behind the class)."""
     rows = [["file", "class", "", "then", "", "then", "", ""]]
     for path, verdict in zip(photos.paths, verdicts, strict=True):
         told = [text for name, probability in verdict.top for text in (name, f"{probability:.1%}")]
+        told[0] += "?" if verdict.unsure else ""
         rows.append([str(path), *told, f"unsure: {verdict.unsure}" if verdict.unsure else ""])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(

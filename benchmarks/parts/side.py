@@ -15,7 +15,7 @@ import numpy as np
 from fmnist_pl.data.files import find_folder, load_folder
 from fmnist_pl.data.images import LabelledImages
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 class Side:

@@ -1,0 +1,97 @@
+"""``train.py predict --data.predict_path``: the table, the files, the contact sheet, the exit code."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from fmnist_pl.data.facts import CLASSES
+from fmnist_pl.training import main
+from tests.conftest import run_folder
+from tests.photos.pictures import encoded, shirt
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "my photos"
+    folder.mkdir()
+    (folder / "c $ shirt.png").write_bytes(encoded(shirt()))
+    (folder / "a.jpg").write_bytes(encoded(shirt(ground=(0, 0, 0)), "JPEG"))
+    (folder / "b wall.bmp").write_bytes(encoded(Image.new("RGB", (40, 30), "green"), "BMP"))
+    return folder
+
+
+def predict(photos: Path | str, root: Path, *arguments: str) -> int:
+    where = ["--trainer.default_root_dir", str(root), "--trainer.accelerator", "cpu"]
+    return main(["predict", f"--data.predict_path={photos}", *where, *arguments])
+
+
+def table_of(run: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader((run / "predictions.csv").read_text().splitlines()))
+
+
+def test_the_shipped_weights_on_a_folder(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert predict(photos, tmp_path, "--show") == 0
+    run = run_folder(tmp_path, "shipped")
+    rows = table_of(run)
+    names = ["a.jpg", "b wall.bmp", "c $ shirt.png"]
+    assert [Path(row["file"]).name for row in rows] == names
+    for row in rows:
+        likeliest = [float(row[key]) for key in ("probability", "probability_2", "probability_3")]
+        assert sorted(likeliest, reverse=True) == likeliest
+        assert {row["class"], row["class_2"], row["class_3"]} < set(CLASSES)
+    assert rows[1]["unsure"] == "nothing stands out from the background"
+    told = json.loads((run / "predictions.json").read_text())
+    assert [entry["class"] for entry in told["predictions"]] == [row["class"] for row in rows]
+    assert told["refused"] == []
+    with Image.open(run / "contact_sheet.png") as sheet:
+        assert sheet.width > sheet.height > 100
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0].endswith(name) for line, name in zip(lines[2:], names, strict=False)] == [True] * 3
+    assert "?" in lines[3], "an unsure class is not told with a straight face"
+    assert "unsure: nothing stands out" in lines[3]
+
+
+def test_a_bad_file_is_told_and_the_others_are_done(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "b.png").write_bytes(b"no picture")
+    assert predict(photos, tmp_path) == 1
+    errors = capsys.readouterr().err.splitlines()
+    assert errors[0].startswith("refused ")
+    assert "b.png: it is no PNG, JPEG, WebP or BMP" in errors[0]
+    assert errors[-1] == "error: 1 of 4 files are no photos (told above); the others are done"
+    told = json.loads((run_folder(tmp_path, "shipped") / "predictions.json").read_text())
+    assert len(told["predictions"]) == 3
+    assert [Path(entry["file"]).name for entry in told["refused"]] == ["b.png"]
+
+
+def test_a_checkpoint_of_ones_own(fit: Callable[..., dict[str, Any]], photos: Path, tmp_path: Path) -> None:
+    fit()
+    best = run_folder(tmp_path) / "checkpoints/best.ckpt"
+    assert predict(photos / "*.png", tmp_path, "--ckpt_path", str(best)) == 0
+    rows = table_of(run_folder(tmp_path, version=1))
+    assert len(rows) == 1
+
+
+def test_a_run_of_photos_runs_again_from_its_config(photos: Path, tmp_path: Path) -> None:
+    assert predict(photos, tmp_path) == 0
+    config = run_folder(tmp_path, "shipped") / "config.yaml"
+    assert main(["predict", "--config", str(config)]) == 0
+    first, second = (run_folder(tmp_path, "shipped", n) / "predictions.csv" for n in (0, 1))
+    assert first.read_text() == second.read_text()
+
+
+@pytest.mark.parametrize("content", [None, b"no picture"])
+def test_no_photo_at_all_makes_no_run(
+    content: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if content is not None:
+        (tmp_path / "x.png").write_bytes(content)
+    assert predict(tmp_path / "x.png", tmp_path / "runs") == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
