@@ -19,17 +19,16 @@ from fmnist_pl.tuning.space import Space
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
-SEARCHES = sorted(set(re.findall(r"^python tune.py (.*?)(?:\s+#.*)?$", README, re.MULTILINE)))
-COMMANDS = sorted(set(re.findall(r"^python train.py (.*?)(?:\s+#.*)?$", README, re.MULTILINE)))
-
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-REPORTING = sorted(
-    {
-        command
-        for page in PAGES
-        for command in re.findall(r"^python -m fmnist_pl.reporting (.*?)(?:\s+#.*)?$", page.read_text(), re.MULTILINE)
-    }
-)
+TEXTS = "\n".join(page.read_text() for page in PAGES)
+
+
+def commands(program: str) -> list[str]:
+    """What the pages tell people to type after ``program``."""
+    return sorted(set(re.findall(rf"^python {re.escape(program)} (.*?)(?:\s+#.*)?$", TEXTS, re.MULTILINE)))
+
+
+SEARCHES, COMMANDS, REPORTING = (commands(name) for name in ("tune.py", "train.py", "-m fmnist_pl.reporting"))
 
 
 def test_there_are_commands() -> None:
@@ -68,7 +67,7 @@ def test_the_searches_parse(command: str) -> None:
 
 
 def test_the_search_of_ones_own_is_sound() -> None:
-    written = next(block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "space:" in block)
+    written = next(block for block in re.findall(r"```yaml\n(.*?)```", TEXTS, re.DOTALL) if "space:" in block)
     keys = yaml.safe_load(written)
     search = Search(**keys)
     check_against_config(search, resolve_config(["fit", "--config", search.base]), Space(search.space))
@@ -88,12 +87,12 @@ def _config_of_a_run() -> dict:
 
 
 def test_nothing_is_left_to_fill_in() -> None:
-    assert "@@" not in README
+    assert "@@" not in TEXTS
 
 
 def test_every_config_is_named() -> None:
     for path in (ROOT / "configs").rglob("*.yaml"):
-        assert path.stem in README
+        assert path.stem in TEXTS
 
 
 def test_the_make_targets_exist() -> None:
@@ -103,12 +102,12 @@ def test_the_make_targets_exist() -> None:
 
 
 def test_every_benchmark_named_is_there() -> None:
-    named = set(re.findall(r"benchmarks/\w+\.py", README))
+    named = set(re.findall(r"benchmarks/\w+\.py", TEXTS))
     assert named
     for path in named:
         assert (ROOT / path).exists()
     for path in (ROOT / "benchmarks").glob("*.py"):
-        assert f"benchmarks/{path.name}" in README, "a measurement that nobody finds"
+        assert f"benchmarks/{path.name}" in TEXTS, "a measurement that nobody finds"
 
 
 def test_a_name_without_config_is_the_configs() -> None:
