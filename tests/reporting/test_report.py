@@ -1,6 +1,7 @@
 """What a test leaves in report/, by the real entry points."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
