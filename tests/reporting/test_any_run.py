@@ -1,0 +1,116 @@
+"""Reports of runs of every kind: resumed, dense, without validation, in two processes; and of those that fail."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from fmnist_pl.data.facts import CLASSES
+from fmnist_pl.data.synthetic import draw
+from fmnist_pl.errors import UserError
+from fmnist_pl.training import train
+from tests.conftest import SMALL, run_folder
+from tests.reporting.conftest import Reported
+from tests.reporting.left import PICTURES, files_in, predictions
+from tests.reporting.page import Page
+
+Fit = Callable[..., dict[str, Any]]
+REPORT = ["--report", "true"]
+
+
+def test_a_resumed_run_has_the_whole_history(fit: Fit, tmp_path: Path) -> None:
+    fit(epochs=2)
+    last = run_folder(tmp_path) / "checkpoints/last.ckpt"
+    more = ["--trainer.max_epochs", "3", "--report", "true", "--trainer.default_root_dir", str(tmp_path)]
+    train(["fit", "--ckpt_path", str(last), *more])
+    folder = run_folder(tmp_path, version=1)
+    history = json.loads((folder / "history.json").read_text())
+    assert [epoch["epoch"] for epoch in history] == [0, 1, 2]
+    assert history[:2] == json.loads((run_folder(tmp_path) / "history.json").read_text())
+    assert "learning_curves.png" in files_in(folder / "report")
+
+
+def test_a_dense_network_without_validation_or_augmentation(fit: Fit, tmp_path: Path) -> None:
+    fit("--data.val_fraction", "0", "--trainer.logger", "false", *REPORT)
+    folder = run_folder(tmp_path)
+    names = {path.stem for path in (folder / "report").glob("*.png")}
+    assert names == PICTURES - {"feature_maps", "augmented_samples"}
+    page = Page(folder / "report/report.html")
+    assert "The network has no convolutions." in page.text
+    assert "The run changes no training images" in page.text
+    assert not (folder / "projector").exists(), "no events, no projector"
+
+
+def test_more_classes_than_have_names(fit: Fit, tmp_path: Path) -> None:
+    metrics = fit("--model.num_classes", "12", *REPORT)
+    assert metrics["test"]["classes"]["class 11"]["support"] == 0
+    assert "class 11" in (run_folder(tmp_path) / "report/classification_report.txt").read_text()
+
+
+def test_a_network_that_is_never_wrong(fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fmnist_pl.models import Classifier
+
+    def know(self: Classifier, batch: Any, batch_idx: int) -> torch.Tensor:
+        original(self, batch, batch_idx)
+        return torch.nn.functional.one_hot(batch[1], self.num_classes) * 30.0
+
+    original = Classifier.test_step
+    monkeypatch.setattr(Classifier, "test_step", know)
+    fit(*REPORT)
+    folder = run_folder(tmp_path)
+    assert "most_confidently_wrong.png" not in files_in(folder / "report")
+    page = Page(folder / "report/report.html")
+    assert "No class was taken for another." in page.text
+
+
+@pytest.mark.parametrize("arguments", [["--test_after_fit", "false", *REPORT], ["--report", "false"]], ids=" ".join)
+def test_no_report_when_told_so(fit: Fit, tmp_path: Path, arguments: list[str]) -> None:
+    metrics = fit(*arguments)
+    assert not (run_folder(tmp_path) / "report").exists()
+    assert ("macro" in metrics.get("test", {})) == (arguments == ["--report", "false"]), "the numbers cost nothing"
+
+
+def test_two_processes_report_once_and_every_image_once(program: Callable[..., Any], tmp_path: Path) -> None:
+    two = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--data.eval_batch_size", "31"]
+    arguments = ["--config", "dense.yaml", *SMALL, "--trainer.max_epochs", "1", "--trainer.limit_test_batches", "3"]
+    done = program("fit", *arguments, *two)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("report: ") == 1, "one process writes"
+    folder = run_folder(tmp_path / "runs")
+    rows = predictions(folder)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    labels = draw(600, 0).test.labels[: len(rows)]
+    assert metrics["test"]["images"] == len(rows) == 75, "3 of 4 batches of 25"
+    assert [row["label"] for row in rows] == [CLASSES[label] for label in labels]
+    right = np.mean([row["prediction"] == row["label"] for row in rows])
+    assert right == pytest.approx(metrics["test"]["acc"], abs=1e-6)
+
+
+def test_a_report_that_cannot_be_written(fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fmnist_pl.training import record
+
+    original = record.write_metrics
+
+    def block(folder: Path, metrics: dict[str, Any]) -> None:
+        original(folder, metrics)
+        (folder / "report").write_text("a file where a folder is to be")
+
+    monkeypatch.setattr(record, "write_metrics", block)
+    with pytest.raises(UserError, match=r"cannot write .*report"):
+        fit(*REPORT)
+    assert (run_folder(tmp_path) / "metrics.json").exists(), "what was measured is not lost"
+
+
+def test_a_checkpoint_of_another_class(reported: Reported, tmp_path: Path) -> None:
+    best = str(reported.folder / "checkpoints/best.ckpt")
+    with pytest.raises(UserError, match="the checkpoint does not fit the model"):
+        train(["test", "--ckpt_path", best, "--model", "DenseClassifier", "--trainer.default_root_dir", str(tmp_path)])
+
+
+def test_no_test_images_to_judge_by(fit: Fit) -> None:
+    with pytest.raises(UserError, match="the test saw no images"):
+        fit("--trainer.limit_test_batches", "0")
