@@ -85,6 +85,11 @@ class FashionMNISTDataModule(LightningDataModule):
         return self.source if self.photos is not None else self.loaded.source
 
     @property
+    def description(self) -> str:
+        """What is gone through, in words: ``real images``."""
+        return f"{self.loaded_source} images" if self.photos is None else f"photos of {self.predict_path}"
+
+    @property
     def has_validation(self) -> bool:
         """Whether a part of the training images is kept for validation."""
         return self.num_folds is not None or self.val_fraction > 0

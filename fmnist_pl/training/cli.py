@@ -12,7 +12,6 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, ProgressBar
 from torch import Tensor
 
-from fmnist_pl.data.datamodule import FashionMNISTDataModule
 from fmnist_pl.errors import StoppedError, UserError
 from fmnist_pl.reporting.predictions_file import concatenate, write_predictions
 from fmnist_pl.reporting.summary import summary_table
@@ -90,7 +89,7 @@ class FashionCLI(CommandLine):
         data.prepare_data()
         precision = short_precision(str(trainer.precision))
         print(
-            f"{self._command} {self._get(self.config, 'name')}: {self._what(data)}, "
+            f"{self._command} {self._get(self.config, 'name')}: {data.description}, "
             f"{trainer.world_size} x {trainer.strategy.root_device.type}, {precision}, channels_last, seed {data.seed}",
             flush=True,
         )
@@ -106,10 +105,6 @@ class FashionCLI(CommandLine):
         if steps > 1:
             self.datamodule.steps_per_execution = steps
             self.trainer.callbacks.append(Executions(steps))
-
-    @staticmethod
-    def _what(data: FashionMNISTDataModule) -> str:
-        return f"{data.loaded_source} images" if data.photos is None else f"photos of {data.predict_path}"
 
     def before_validate(self) -> None:
         if not self.datamodule.has_validation:

@@ -22,7 +22,9 @@ from fmnist_pl.tuning.space import Space
 from fmnist_pl.tuning.storage import open_storage, study_lock
 
 DEFINITION = "definition"
-OF_THE_MACHINE = ("name", "threads", "test_after_fit", "weights_only", "report", "live_pictures", "histograms")
+OF_THE_MACHINE = (
+    "name", "threads", "steps_per_execution", "test_after_fit", "weights_only", "report", "live_pictures", "histograms",
+)  # fmt: skip
 ATTEMPTS = 2
 """A trial whose process died is tried once more."""
 
@@ -188,7 +190,7 @@ def _definition(search: Search, base: Config) -> dict[str, Any]:
     config = {key: value for key, value in with_overrides(search, base).items() if key not in OF_THE_MACHINE}
     trainer = config["trainer"]
     config["trainer"] = {key: trainer[key] for key in trainer if key not in ("default_root_dir", "accelerator")}
-    config["data"] = {key: value for key, value in config["data"].items() if key != "root"}
+    config["data"] = {key: value for key, value in config["data"].items() if key not in ("root", "predict_path")}
     own = {key: getattr(search, key) for key in ("space", "objectives", "folds", "repeats")}
     return json.loads(json.dumps(own | {"config": config}, default=str))
 
