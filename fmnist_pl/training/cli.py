@@ -1,6 +1,5 @@
 """What each command does: LightningCLI with this project's run folders, checkpoints and test after the fit."""
 
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,17 +16,11 @@ from fmnist_pl.reporting.predictions_file import concatenate, write_predictions
 from fmnist_pl.reporting.summary import summary_table
 from fmnist_pl.training import record
 from fmnist_pl.training.callbacks import fit_callbacks
-from fmnist_pl.training.checkpoints import (
-    CHECKPOINT_FOLDER,
-    LAST,
-    AtomicCheckpointIO,
-    BestCheckpoint,
-    LastCheckpoint,
-    figures_of,
-)
+from fmnist_pl.training.checkpoints import AtomicCheckpointIO, BestCheckpoint, LastCheckpoint, figures_of
 from fmnist_pl.training.command_line import CommandLine
 from fmnist_pl.training.execution import Executions
 from fmnist_pl.training.hardware import choose_device_type, choose_precision, short_precision
+from fmnist_pl.training.interrupted import end_other_processes, how_to_go_on
 from fmnist_pl.training.predict_photos import load_shipped, tell_photos
 from fmnist_pl.training.progress import progress_bar
 from fmnist_pl.training.run_keeper import RunKeeper
@@ -122,23 +115,11 @@ class FashionCLI(CommandLine):
         try:
             super()._run_subcommand(subcommand)
         except BaseException as error:
-            self._end_other_processes()
+            end_other_processes(self.trainer)
             if isinstance(error, SystemExit):  # how Lightning ends after Ctrl-C and SIGTERM
-                raise StoppedError(self._how_to_go_on()) from error
+                can_go_on = subcommand == "fit" and self.trainer.is_global_zero and not self.trainer.fast_dev_run
+                raise StoppedError(how_to_go_on(self._run_folder()) if can_go_on else "stopped") from error
             raise
-
-    def _end_other_processes(self) -> None:
-        launcher = self.trainer.strategy.launcher
-        if hasattr(launcher, "kill"):
-            launcher.kill(signal.SIGTERM)
-
-    def _how_to_go_on(self) -> str:
-        if self._command != "fit" or not self.trainer.is_global_zero or self.trainer.fast_dev_run:
-            return "stopped"
-        last = self._run_folder() / CHECKPOINT_FOLDER / f"{LAST}.ckpt"
-        if not last.exists():
-            return "stopped: no epoch was finished, so there is nothing to go on from"
-        return f"stopped: go on with  python train.py fit --ckpt_path {last}"
 
     def after_fit(self) -> None:
         self.metrics = self._describe() | record.describe_training(self.trainer, self._stopwatch)
