@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -15,6 +16,9 @@ import torch
 from fmnist_pl.data.facts import OFFICIAL_FILES
 
 ROOT = Path(__file__).parents[1]
+
+# in the background of a shell Ctrl-C is ignored, and would be by the programs that are tested
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SMALL = [
     "--data.source", "synthetic", "--data.synthetic_size", "600",

@@ -153,7 +153,10 @@ def test_a_killed_run_leaves_checkpoints_to_go_on_from(tmp_path: Path, how: sign
         time.sleep(0.05)
     time.sleep(0.5)
     process.send_signal(how)
-    _, errors = process.communicate(timeout=60)
+    try:
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode != 0
     last = folder / "checkpoints/last.ckpt"
     epochs = torch.load(last, weights_only=True)["epoch"] + 1
