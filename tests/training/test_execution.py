@@ -90,7 +90,7 @@ OBSTACLES = {
     "trainer.accumulate_grad_batches": ["--trainer.accumulate_grad_batches", "2"],
     "max_steps": ["--trainer.max_steps", "17"],
     "overfit_batches": ["--trainer.fast_dev_run", "true"],
-    "trainer.limit_train_batches": ["--trainer.limit_train_batches", "1"],
+    "trainer.limit_train_batches": ["--trainer.limit_train_batches", "0.5"],
     "val_check_interval": ["--trainer.val_check_interval", "0.5"],
     "ModelCheckpoint": ["--trainer.callbacks+", "ModelCheckpoint", "--trainer.callbacks.every_n_train_steps", "5"],
 }
