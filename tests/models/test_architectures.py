@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from fmnist_pl.errors import UserError
-from fmnist_pl.models import Classifier, CNNClassifier, DenseClassifier, TunerCNNClassifier
+from fmnist_pl.models import Classifier, CNNClassifier, DenseClassifier, StridedCNNClassifier, TunerCNNClassifier
 from fmnist_pl.networks.layers import ACTIVATIONS, INITIALIZERS, FlattenRows, initialize
 
 
@@ -24,13 +24,14 @@ def count(model: Classifier) -> int:
         (lambda: DenseClassifier(hidden_sizes=[]), 7_850),
         (lambda: CNNClassifier(conv_bias=False), 467_626),
         (TunerCNNClassifier, 1_341_834),
+        (StridedCNNClassifier, 242_112),
     ],
 )
 def test_parameter_counts(make: Callable[[], Classifier], parameters: int) -> None:
     assert count(make()) == parameters
 
 
-@pytest.mark.parametrize("make", [DenseClassifier, CNNClassifier, TunerCNNClassifier])
+@pytest.mark.parametrize("make", [DenseClassifier, CNNClassifier, TunerCNNClassifier, StridedCNNClassifier])
 def test_logits_and_probabilities(make: Callable[[], Classifier]) -> None:
     model, images = make().eval(), torch.randn(5, 1, 28, 28)
     assert model(images).shape == (5, 10)
@@ -110,3 +111,23 @@ def test_initializers_have_the_spread_that_keras_gives_them(name: str) -> None:
     initialize(layer, name)
     assert layer.weight.std().item() == pytest.approx(EXPECTED_SD[name], rel=0.03)
     assert layer.bias.abs().max() == 0
+
+
+@pytest.mark.parametrize("filters", [[8], [8, 16], [8, 16, 12, 8, 4]])
+def test_a_strided_network_of_any_depth(filters: list[int]) -> None:
+    model = StridedCNNClassifier(filters=filters)
+    model.network(torch.randn(4, 1, 28, 28)).sum().backward()
+    trained = {name for name, parameter in model.named_parameters() if parameter.grad is not None}
+    assert len(trained) == 2 * len(filters) + 1, "kernel and shift of each convolution, and the dense layer"
+
+
+def test_a_strided_network_starts_by_handing_on() -> None:
+    convolution = StridedCNNClassifier(filters=[4, 6]).network[3]
+    maps = torch.randn(2, 4, 14, 14)
+    torch.testing.assert_close(convolution(maps)[:, :4], maps)
+
+
+@pytest.mark.parametrize("filters", [[], [8] * 6])
+def test_a_strided_network_too_deep_or_without_layers(filters: list[int]) -> None:
+    with pytest.raises(UserError, match="give 1 to 5"):
+        StridedCNNClassifier(filters=filters)

@@ -32,3 +32,9 @@ def test_weight_decay_acts_on_kernels_alone(decay: float) -> None:
     for group in groups:
         for parameter in group["params"]:
             assert group["weight_decay"] == (decay if parameter.ndim > 1 else 0.0)
+
+
+def test_biases_may_have_a_rate_of_their_own() -> None:
+    model = DenseClassifier(bias_lr_scale=4, optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.1))
+    rates = {p.ndim: group["lr"] for group in model.configure_optimizers().param_groups for p in group["params"]}
+    assert rates == {2: 0.1, 1: 0.4}
