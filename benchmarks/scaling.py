@@ -22,26 +22,7 @@ from parts.side import ROOT
 from fmnist_pl.files import replacing
 from fmnist_pl.reporting.style import BLUE, ORANGE, picture_style
 
-POINT = """
-import json, resource, sys, tempfile
-from fmnist_pl.data import source
-from fmnist_pl.data.images import LabelledImages, TrainAndTest
-from fmnist_pl.training import train
-
-arguments, repeats = json.loads(sys.argv[1]), int(sys.argv[2])
-load = source.load_folder
-
-def repeated(*options):
-    data = load(*options)
-    images, labels = data.train.images.repeat(repeats, 1, 1, 1), data.train.labels.repeat(repeats)
-    return TrainAndTest(LabelledImages(images, labels), data.test, data.source)
-
-if repeats > 1:
-    source.load_folder = repeated
-with tempfile.TemporaryDirectory() as folder:
-    metrics = train([*arguments, "--trainer.default_root_dir", folder])
-print("point", metrics["images_per_second"], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
-"""
+POINT = ROOT / "benchmarks" / "sides" / "point.py"
 COMMON = ["--data.val_fraction", "0", "--trainer.max_epochs", "1", "--test_after_fit", "false"]
 CNN = ["fit", "--config", "cnn.yaml", *COMMON, "--data.train_limit", "6000"]
 DENSE = ["fit", "--config", "dense.yaml", *COMMON]
@@ -78,7 +59,7 @@ def main() -> None:
 def _point(arguments: list[str], repeats: int = 1) -> dict[str, float]:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-c", POINT, json.dumps(arguments), str(repeats)],
+        [sys.executable, str(POINT), json.dumps(arguments), str(repeats)],
         capture_output=True, text=True, env=environment,
     )  # fmt: skip
     lines = [line for line in done.stdout.splitlines() if line.startswith("point ")]
