@@ -20,7 +20,7 @@ Format = Literal["onnx", "torch_export", "safetensors"]
 ENDINGS: dict[Format, str] = {"onnx": ".onnx", "torch_export": ".pt2", "safetensors": ".safetensors"}
 
 
-def as_bytes(network: nn.Module, format: Format, config: dict[str, Any]) -> bytes:  # noqa: A002
+def as_bytes(network: nn.Module, format: Format, config: dict[str, Any]) -> bytes:  # noqa: A002  (as the option)
     """A network as the content of a file; from pixels to probabilities, of any number of images at once.
 
     Args:
@@ -36,7 +36,7 @@ def as_bytes(network: nn.Module, format: Format, config: dict[str, Any]) -> byte
 
 def _onnx(network: nn.Module, config: dict[str, Any]) -> bytes:
     try:
-        import onnx  # noqa: F401
+        import onnx  # noqa: F401  (torch needs both, and would not say how to get them)
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise UserError(f"the format onnx needs {error.name}: pip install 'fmnist_pl[export]'") from error
@@ -94,5 +94,5 @@ def _example() -> torch.Tensor:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Without the exporter's own report of its steps."""
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123  (no path)
         yield

@@ -116,6 +116,22 @@ def test_a_nan_names_its_step_and_leaves_the_last_good_checkpoint(
     assert all(tensor.isfinite().all() for tensor in last["state_dict"].values())
 
 
+def test_a_nan_at_the_end_of_a_shortened_epoch_names_its_step(
+    fit: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fmnist_pl.models import Classifier
+
+    original = Classifier.shared_step
+
+    def step(self: Classifier, batch: Any, stage: str) -> tuple[torch.Tensor, torch.Tensor]:
+        loss, logits = original(self, batch, stage)
+        return (loss * float("nan") if stage == "train" else loss), logits
+
+    monkeypatch.setattr(Classifier, "shared_step", step)
+    with pytest.raises(UserError, match=r"training loss at step 1 is not finite"):
+        fit("--trainer.limit_train_batches", "0.25")
+
+
 def test_a_cycle_without_an_end(fit: Callable[..., dict[str, Any]]) -> None:
     with pytest.raises(UserError, match="set --trainer.max_epochs"):
         fit("--lr_scheduler", "OneCycle", epochs=-1)
