@@ -127,6 +127,23 @@ def test_a_strided_network_starts_by_handing_on() -> None:
     torch.testing.assert_close(convolution(maps)[:, :4], maps)
 
 
+def test_a_cosine_stem_is_not_trained() -> None:
+    """Nor does a gradient go through it; its patterns are orthogonal, each beside its negative."""
+    model = StridedCNNClassifier(filters=[32, 8], stem="cosine")
+    model.network(torch.randn(4, 1, 28, 28)).sum().backward()
+    names = {name for name, parameter in model.named_parameters() if parameter.grad is not None}
+    assert names == {"network.3.weight", "network.4.bias", "network.8.weight"}
+    patterns, negatives = model.network[0].weight.flatten(1).split(16)
+    torch.testing.assert_close(patterns @ patterns.T, torch.eye(16))
+    torch.testing.assert_close(negatives, -patterns)
+
+
+@pytest.mark.parametrize("filters", [[3], [34]])
+def test_a_cosine_stem_has_no_such_number_of_filters(filters: list[int]) -> None:
+    with pytest.raises(UserError, match="an even number of filters, up to 32"):
+        StridedCNNClassifier(filters=filters, stem="cosine")
+
+
 @pytest.mark.parametrize("filters", [[], [8] * 6])
 def test_a_strided_network_too_deep_or_without_layers(filters: list[int]) -> None:
     with pytest.raises(UserError, match="give 1 to 5"):
