@@ -1,7 +1,8 @@
-"""How close to the machine's limit a training comes: ``python benchmarks/roofline.py`` prints the limit.
+"""How close to the machine's limit a network comes: ``python benchmarks/roofline.py`` prints the limit.
 
-A step must do its floating-point operations and read and write its weights and feature maps; the larger of operations
-over the measured rate of a large matrix product, and bytes over that of a large copy, is the least time it can take.
+A training step, or a batch on its way forward, must do its floating-point operations and read and write its weights and
+feature maps; the larger of operations over the measured rate of a large matrix product, and bytes over that of a large
+copy, is the least time it can take.
 """
 
 import statistics
@@ -14,10 +15,11 @@ from torch import Tensor, nn
 
 from fmnist_pl.models import Classifier
 from fmnist_pl.training.hardware import choose_precision
-from fmnist_pl.training.steps_per_execution import training_flops
+from fmnist_pl.training.steps_per_execution import forward_flops, training_flops
 
 SIDE = 2048
 COPIED = 2**26
+FASTEST = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,15 @@ class Peaks:
     bytes: float
 
 
-def measure_peaks() -> Peaks:
-    """Time a matrix product in the training's number format, and a copy, counting bytes read and written."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    number = torch.bfloat16 if choose_precision(device) == "bf16-mixed" else torch.float32
+def measure_peaks(device: str = FASTEST, number: torch.dtype | None = None) -> Peaks:
+    """Time a matrix product and a copy, counting bytes read and written.
+
+    Args:
+        device: Its kind.
+        number: Of the product; by default that of a training on this device.
+    """
+    if number is None:
+        number = torch.bfloat16 if choose_precision(device) == "bf16-mixed" else torch.float32
     left, right = (torch.randn(SIDE, SIDE, device=device).to(number) for _ in range(2))
     source = torch.randn(COPIED, device=device)
     target = torch.empty_like(source)
@@ -43,7 +50,7 @@ def measure_peaks() -> Peaks:
 
 @dataclass(frozen=True)
 class Roofline:
-    """The least that a training step asks of the machine, per image."""
+    """The least that a batch asks of the machine, per image."""
 
     operations: float
     bytes: float
@@ -56,9 +63,20 @@ class Roofline:
         batch_size: Images that share the traffic of weights, gradients and Adam's two averages.
         peaks: As measured.
         """
-        maps = 4 * _map_bytes(model)
+        maps = 4 * _map_bytes(model, model.example_input_array)
         weights = 7 * sum(p.nbytes for p in model.parameters()) / batch_size
         return cls(training_flops(model), maps + weights, peaks)
+
+    @classmethod
+    def of_inference(cls, network: nn.Module, images: Tensor, peaks: Peaks) -> "Roofline":
+        """Args:
+        network: In float32; what its layers with weights put out is written and read once.
+        images: A batch; its images share the traffic of weights.
+        peaks: As measured.
+        """
+        maps = 2 * _map_bytes(network, images[:1])
+        weights = sum(p.nbytes for p in network.parameters()) / len(images)
+        return cls(forward_flops(network, images[:1]), maps + weights, peaks)
 
     @property
     def images_per_second(self) -> float:
@@ -75,16 +93,16 @@ class Roofline:
         )
 
 
-def _map_bytes(model: Classifier) -> int:
+def _map_bytes(network: nn.Module, image: Tensor) -> int:
     """Bytes of what leaves the layers with weights, for one image."""
     sizes: list[int] = []
 
     def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         sizes.append(output.nbytes)
 
-    hooks = [m.register_forward_hook(note) for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    hooks = [m.register_forward_hook(note) for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     with torch.no_grad():
-        model.eval()(model.example_input_array)
+        network.eval()(image)
     for hook in hooks:
         hook.remove()
     return sum(sizes)

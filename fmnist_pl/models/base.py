@@ -30,6 +30,8 @@ class Classifier(LightningModule):
     """For each epoch its number (``epoch``, from 0) and figures (``train/loss`` and the like); kept in checkpoints."""
     execution: Callable[[list[Batch]], dict[str, Tensor]] | None = None
     """Trains on several batches in a row, where the training has one step stand for many."""
+    compiled: Callable[[Tensor], Tensor] | None = None
+    """The network as training steps go through it, where the training has compiled it; no part of checkpoints."""
 
     def __init__(
         self,
@@ -159,7 +161,8 @@ class Classifier(LightningModule):
     def shared_step(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor]:
         """Mean loss and float32 logits (B, classes) of a batch of ``train``, ``val`` or ``test``."""
         images, labels = batch
-        logits = self(images).float()
+        network = self if self.compiled is None or stage != "train" else self.compiled
+        logits = network(images).float()
         if stage == "train":
             loss = F.cross_entropy(logits, labels, self.class_weights, label_smoothing=self.label_smoothing)
         else:

@@ -5,6 +5,7 @@ from lightning.pytorch.callbacks import Callback, ModelSummary
 
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
 from fmnist_pl.training.checkpoints import BestCheckpoint, LastCheckpoint
+from fmnist_pl.training.compiled import Compile
 from fmnist_pl.training.guards import NanGuard
 from fmnist_pl.training.histograms import Histograms
 from fmnist_pl.training.live_pictures import LivePictures
@@ -25,6 +26,8 @@ def fit_callbacks(data: FashionMNISTDataModule, stopwatch: Stopwatch, config: Na
     trainer = config.trainer
     has_events = trainer.logger is not False and not trainer.fast_dev_run
     callbacks: list[Callback] = [StepSeeds(data.seed), NanGuard()]
+    if config.compile:
+        callbacks.append(Compile(stopwatch))  # before the stopwatch, which starts when the training does
     if config.live_pictures and has_events:
         callbacks.append(LivePictures())  # before the stopwatch, whose images per second count no drawing
     callbacks += [stopwatch, EpochLines(stopwatch), RateCurve(logging_interval="step")]

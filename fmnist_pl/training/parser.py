@@ -67,6 +67,7 @@ def add_fit_arguments(parser: LightningArgumentParser) -> None:
         help="Optimizer steps in one call, with nothing between them; null to choose by their size.",
     )
     switches = {
+        "--compile": (False, "Compile the network for the training steps (torch.compile), before the first of them."),
         "--test_after_fit": (True, "Test the best checkpoint once when training is over."),
         "--live_pictures": (True, "Show augmented images, confusion matrix and mistakes in TensorBoard, now and then."),
         "--histograms": (False, "Show the distributions of weights and gradients in TensorBoard, once an epoch."),

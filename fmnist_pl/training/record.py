@@ -45,6 +45,7 @@ def describe_training(trainer: Trainer, stopwatch: Stopwatch) -> dict[str, Any]:
     return {
         "epochs": trainer.current_epoch,
         "train_seconds": round(stopwatch.seconds, 3),
+        "compile_seconds": round(stopwatch.compile_seconds, 3),
         "images_per_second": round(stopwatch.images_per_second, 1),
         "steps_per_execution": trainer.datamodule.steps_per_execution,
     }

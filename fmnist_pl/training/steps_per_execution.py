@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import (
     ProgressBar,
     WeightAveraging,
 )
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from fmnist_pl.models.base import Classifier
@@ -57,11 +58,16 @@ def _by_size(trainer: Trainer, model: Classifier, batch_size: int) -> int:
 
 def training_flops(model: Classifier) -> int:
     """Floating-point operations of a training step per image: forward, and twice as many backward."""
+    return 3 * forward_flops(model, model.example_input_array)
+
+
+def forward_flops(network: nn.Module, images: Tensor) -> int:
+    """Floating-point operations of these images' way through a network."""
     with FlopCounterMode(display=False) as counter:
-        was_training = model.training
-        model.eval()(model.example_input_array)
-        model.train(was_training)
-    return 3 * counter.get_total_flops()
+        was_training = network.training
+        network.eval()(images)
+        network.train(was_training)
+    return counter.get_total_flops()
 
 
 def _obstacle(trainer: Trainer) -> str | None:

@@ -6,17 +6,21 @@ from typing import Any
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
+KEPT = ("seconds", "step_seconds", "compile_seconds", "images")
+"""What a resumed run takes over from the checkpoint."""
+
 
 class Stopwatch(Callback):
     """Times the training, over all parts of a run that was stopped and resumed.
 
     ``seconds`` is the whole of ``fit`` (training, validation, checkpoints). ``images_per_second`` counts the training
-    steps alone.
+    steps alone. ``compile_seconds``, for who compiles to fill in, is part of neither.
     """
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self.step_seconds = 0.0
+        self.compile_seconds = 0.0
         self.images = 0
         self.epoch_images_per_second = 0.0
         self._fit_start = self._epoch_start = 0.0
@@ -61,8 +65,8 @@ class Stopwatch(Callback):
         self.seconds += time.perf_counter() - self._fit_start  # the last epoch's checkpoints
 
     def state_dict(self) -> dict[str, Any]:
-        return {"seconds": self.seconds, "step_seconds": self.step_seconds, "images": self.images}
+        return {name: getattr(self, name) for name in KEPT}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.seconds, self.step_seconds = state_dict["seconds"], state_dict["step_seconds"]
-        self.images = state_dict["images"]
+        for name, value in state_dict.items():
+            setattr(self, name, value)

@@ -1,0 +1,63 @@
+"""The network of a training compiled, by torch.compile, before the first step."""
+
+import time
+
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+
+from fmnist_pl.errors import UserError
+from fmnist_pl.models.base import Classifier
+from fmnist_pl.training.stopwatch import Stopwatch
+
+
+class Compile(Callback):
+    """Has the training steps go through a compiled network; all else, and all after them, goes through it as it is.
+
+    Validation is a small part of a training, and hooks of pictures do not see into compiled code.
+    """
+
+    def __init__(self, stopwatch: Stopwatch) -> None:
+        """Args:
+        stopwatch: Is told how long it took.
+        """
+        self._stopwatch = stopwatch
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, Classifier)
+        start = time.perf_counter()
+        torch.compiler.reset()  # else networks of earlier trainings in this process count towards torch's limit
+        pl_module.compiled = torch.compile(pl_module.network.forward)
+        try:
+            _warm_up(trainer, pl_module)
+        except torch._dynamo.exc.BackendCompilerFailed as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise UserError(
+                f"--compile: torch.compile failed ({reason}): it needs a compiler (g++, or name one in CXX); "
+                "or leave --compile out"
+            ) from error
+        seconds = time.perf_counter() - start
+        self._stopwatch.compile_seconds += seconds
+        if trainer.is_global_zero:
+            print(f"compiled in {seconds:.1f} s", flush=True)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, Classifier)
+        pl_module.compiled = None
+
+
+def _warm_up(trainer: Trainer, model: Classifier) -> None:
+    """Compile forward and backward on a batch; weights, gradients, statistics and random states stay as they are."""
+    loader = trainer.datamodule.train_dataloader()
+    batch = next(iter(loader))
+    images, labels = batch[0] if isinstance(batch, list) else batch
+    if len({len(indices) for indices in loader.batch_indices()}) > 1:
+        torch._dynamo.maybe_mark_dynamic(images, 0)  # one compilation for batches of either size
+    buffers = [(buffer, buffer.clone()) for buffer in model.network.buffers()]
+    device = trainer.strategy.root_device
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        with trainer.precision_plugin.train_step_context():
+            loss, _ = model.shared_step((images, labels), "train")
+        torch.autograd.grad(loss, [p for p in model.parameters() if p.requires_grad])
+    for buffer, before in buffers:
+        buffer.copy_(before)
