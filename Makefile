@@ -8,7 +8,7 @@ fit: .venv/.installed
 	$(BIN)/python train.py fit --config cnn.yaml --data.source auto
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 lint: setup
 	$(BIN)/ruff check

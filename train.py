@@ -2,7 +2,10 @@
 
 import sys
 
-from fmnist_pl.training import main
+from fmnist_pl.start_up import quick_imports
+
+with quick_imports():
+    from fmnist_pl.training import main
 
 if __name__ == "__main__":
     sys.exit(main())

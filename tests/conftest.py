@@ -20,6 +20,12 @@ ROOT = Path(__file__).parents[1]
 # in the background of a shell Ctrl-C is ignored, and would be by the programs that are tested
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# tests that run beside each other share the cores, and so do the programs that they start
+BESIDE = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+if BESIDE > 1:
+    torch.set_num_threads(max((os.cpu_count() or 1) // BESIDE, 1))
+    os.environ["OMP_NUM_THREADS"] = str(torch.get_num_threads())
+
 SMALL = [
     "--data.source", "synthetic", "--data.synthetic_size", "600",
     "--trainer.enable_model_summary", "false", "--trainer.accelerator", "cpu",

@@ -2,8 +2,11 @@
 
 import sys
 
-from fmnist_pl.app.serve import serve
-from fmnist_pl.commands import run
+from fmnist_pl.start_up import quick_imports
+
+with quick_imports():
+    from fmnist_pl.app.serve import serve
+    from fmnist_pl.commands import run
 
 if __name__ == "__main__":
     sys.exit(run(serve, "python -m fmnist_pl.app", skip={"block"}))

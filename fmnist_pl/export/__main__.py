@@ -2,8 +2,11 @@
 
 import sys
 
-from fmnist_pl.commands import run
-from fmnist_pl.export.export import export
+from fmnist_pl.start_up import quick_imports
+
+with quick_imports():
+    from fmnist_pl.commands import run
+    from fmnist_pl.export.export import export
 
 if __name__ == "__main__":
     sys.exit(run(export, "python -m fmnist_pl.export"))

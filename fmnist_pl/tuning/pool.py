@@ -97,7 +97,7 @@ class Pool:
             environment["CUDA_VISIBLE_DEVICES"] = device
         with self._log(worker).open("w") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "fmnist_pl.tuning.worker_process"],
+                [sys.executable, "-m", "fmnist_pl.search_worker"],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,

@@ -1,4 +1,4 @@
-"""One worker as a process of its own: ``python -m fmnist_pl.tuning.worker_process``, started by `pool`.
+"""One worker as a process of its own: ``python -m fmnist_pl.search_worker``, started by `pool`.
 
 It reads its task, a line of JSON, from its input; when its input ends, whoever started it is gone, and it stops too.
 """
@@ -48,7 +48,3 @@ def _stop_with_parent() -> None:
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(SECONDS_TO_STOP)
     os._exit(1)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

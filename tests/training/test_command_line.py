@@ -12,11 +12,13 @@ from fmnist_pl.training.arguments import find_config, resolve
 from tests.conftest import NO_PICTURES, SMALL
 
 
-def test_help_names_the_commands(program: Callable[..., Any]) -> None:
-    done = program("--help")
-    assert done.returncode == 0
+def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
     for command in ("fit", "validate", "test", "predict"):
-        assert re.search(rf"^    {command} ", done.stdout, re.MULTILINE)
+        assert re.search(rf"^    {command} ", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", ["fit", "validate", "test", "predict"])

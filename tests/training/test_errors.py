@@ -69,12 +69,15 @@ def test_a_mistake_in_the_real_program(program: Callable[..., Any], tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_broken_file_stops_the_program_before_it_makes_a_run(program: Callable[..., Any], idx_folder: Path) -> None:
+def test_a_broken_file_stops_the_program_before_it_makes_a_run(
+    idx_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     labels = idx_folder / "train-labels-idx1-ubyte.gz"
     labels.write_bytes(labels.read_bytes()[:-20])
-    done = program("fit", "--config", "dense.yaml", "--data.verify", "false", FMNIST_DATA=str(idx_folder))
-    assert done.returncode == 1
-    assert "truncated or corrupt" in done.stderr
+    monkeypatch.chdir(idx_folder.parent)
+    monkeypatch.setenv("FMNIST_DATA", str(idx_folder))
+    assert main(["fit", "--config", "dense.yaml", "--data.verify", "false"]) == 1
+    assert "truncated or corrupt" in capsys.readouterr().err
     assert not (idx_folder.parent / "runs").exists()
 
 
