@@ -75,9 +75,7 @@ def _line(run: dict[str, float]) -> str:
     return f"test {run['test']:.4f}   training {run['training']:.1f} s   command {run['command']:.1f} s"
 
 
-def _print_summary(
-    config: str, runs: list[dict[str, float]], keras_epochs: list[float], target: float | None
-) -> None:
+def _print_summary(config: str, runs: list[dict[str, float]], keras_epochs: list[float], target: float | None) -> None:
     columns = {name: [run[name] for run in runs] for name in runs[0]}
     figures = {
         name: f"{statistics.mean(values):.{4 if name == 'test' else 1}f}"
