@@ -20,7 +20,7 @@ BATCH = {"dense": 32, "cnn": 128, "cnn_regularized": 128}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("configs", nargs="*", default=list(BATCH), choices=list(BATCH), help="All, if none is named.")
+    parser.add_argument("configs", nargs="*", choices=list(BATCH), help="All, if none is named.")
     parser.add_argument("--images", type=int, default=60_000, help="Training images of an epoch.")
     parser.add_argument("--rounds", type=int, default=3, help="Counted rounds.")
     parser.add_argument("--keras-python", help="Python of an environment with tensorflow-cpu.")
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--json", default="runs/benchmarks/throughput.json", help="Where the figures go.")
     options = parser.parse_args()
     print(machine()["text"])
-    rows = {config: _compare(config, options) for config in options.configs}
+    rows = {config: _compare(config, options) for config in options.configs or BATCH}
     write_json(options.json, {"images": options.images, "rounds": options.rounds, "configs": rows})
     print(f"figures: {options.json}")
 
