@@ -2,7 +2,8 @@
 
 Test images are made into photos: enlarged 8 to 24 times, tinted, laid anywhere on a larger white ground, turned by
 any of the eight EXIF orientations, saved as JPEG. Of those that the model gets right at 28x28, it prints the part
-whose photo is given the same class. ``--part validation`` is for choosing a recipe or a step of the preparation.
+whose photo is given the same class; before it, how many images at 28x28 it is unsure of, and how dark the darkest is.
+``--part validation`` is for choosing a recipe, a threshold or a step of the preparation.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from fmnist_pl.data.source import load
 from fmnist_pl.data.split import split
 from fmnist_pl.photos.prepare import prepare
 from fmnist_pl.photos.read import decode_photo
+from fmnist_pl.photos.verdict import UNSURE_BELOW
 from fmnist_pl.predictor import Predictor
 
 ORIENTATION = 0x0112
@@ -44,12 +46,15 @@ def main() -> None:
     options = parser.parse_args()
     predictor = Predictor.from_checkpoint(options.ckpt_path) if options.ckpt_path else Predictor.shipped()
     data = _part(options.part, options.images)
+    sure, before = predictor.probabilities(data.images).max(dim=1)
+    right, unsure = before == data.labels, sure < UNSURE_BELOW
+    print(f"{len(data):,} {options.part} images; right at 28x28: {right.float().mean():.4f}")
+    print(f"unsure of {unsure.sum()} ({unsure.float().mean():.1%}), of which {right[unsure].sum()} are right")
+    print(f"mean brightness of the darkest: {data.images.float().mean(dim=(1, 2, 3)).min():.1f} of 255", flush=True)
     generator = np.random.default_rng(0)
     photos = torch.stack([prepare(decode_photo(photograph(image[0], generator))) for image in data.images])
-    before, after = (predictor.probabilities(x).argmax(dim=1) for x in (data.images, photos.unsqueeze(1)))
-    right = before == data.labels
+    after = predictor.probabilities(photos.unsqueeze(1)).argmax(dim=1)
     same = (after == before)[right]
-    print(f"{len(data):,} {options.part} images; right at 28x28: {right.float().mean():.4f}")
     print(f"photos of those given the same class: {same.float().mean():.4f} (n = {len(same):,})")
     changed = [(CLASSES[a], CLASSES[b]) for a, b in zip(before[right][~same], after[right][~same], strict=True)]
     for (name, other), count in Counter(changed).most_common(5):
