@@ -9,6 +9,7 @@ from lightning import LightningModule, Trainer
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
+from torch import nn
 
 from fmnist_pl.errors import UserError
 from fmnist_pl.files import copy_file, replacing
@@ -96,6 +97,15 @@ def load_config(path: Path) -> dict[str, Any]:
 def figures_of(path: str | None) -> dict[str, float] | None:
     """The figures (``val/acc`` and the like) of the epoch that a checkpoint was written after."""
     return _load(Path(path))["metrics"] if path else None
+
+
+def load_weights(model: nn.Module, path: str | None) -> None:
+    """Set a model to the weights of a checkpoint (those averaged, where an average was kept), and nothing else.
+
+    A trainer that loads it would put weights under the average in their place (Lightning 2.6).
+    """
+    if path:
+        model.load_state_dict(_load(Path(path))["state_dict"])
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from fmnist_pl.reporting.predictions_file import concatenate, write_predictions
 from fmnist_pl.reporting.summary import summary_table
 from fmnist_pl.training import record
 from fmnist_pl.training.callbacks import fit_callbacks
-from fmnist_pl.training.checkpoints import AtomicCheckpointIO, BestCheckpoint, LastCheckpoint, figures_of
+from fmnist_pl.training.checkpoints import AtomicCheckpointIO, BestCheckpoint, LastCheckpoint, figures_of, load_weights
 from fmnist_pl.training.command_line import CommandLine
 from fmnist_pl.training.execution import Executions
 from fmnist_pl.training.hardware import choose_device_type, choose_precision, short_precision
@@ -125,13 +125,13 @@ class FashionCLI(CommandLine):
         self.metrics = self._describe() | record.describe_training(self.trainer, self._stopwatch)
         checkpoint = self._checkpoint_to_judge()
         figures = figures_of(checkpoint) or self.trainer.callback_metrics
-        history = list(self.model.history)  # the checkpoint brings only the epochs before it
         if "val/acc" in figures:
             self.metrics["val"] = record.stage_metrics(figures, "val")
         if self._get(self.config, "test_after_fit"):
-            self.trainer.test(self.model, self.datamodule, ckpt_path=checkpoint, verbose=False, weights_only=True)
+            load_weights(self.model, checkpoint)
+            self.trainer.test(self.model, self.datamodule, verbose=False)
             self.metrics["test"] = self._test_metrics()
-        self._finish(history)
+        self._finish(self.model.history)
 
     def after_validate(self) -> None:
         self.metrics = self._describe() | {"val": record.stage_metrics(self.trainer.callback_metrics, "val")}

@@ -149,6 +149,13 @@ def test_callbacks_from_the_command_line(fit: Fit, name: str) -> None:
         assert metrics["epochs"] < most_epochs
 
 
+def test_the_average_of_weights_is_what_is_tested(fit: Fit, tmp_path: Path) -> None:
+    average = ["--trainer.callbacks+", "EMAWeightAveraging", "--trainer.callbacks.decay", "0.9"]
+    metrics = fit(*average, "--optimizer.lr", "0.01", epochs=2)
+    again = train(["test", "--ckpt_path", str(run_folder(tmp_path) / "checkpoints/best.ckpt")])
+    assert metrics["test"] == again["test"]
+
+
 def test_the_rate_falls_on_a_plateau(fit: Fit, tmp_path: Path) -> None:
     plateau = ["--lr_scheduler", "Plateau", "--lr_scheduler.patience", "0", "--lr_scheduler.threshold", "10"]
     fit(*plateau, epochs=4)
