@@ -4,9 +4,9 @@
 
 Each seed is a whole ``train.py fit --config NAME.yaml --seed_everything S`` in a process of its own: nothing is chosen
 after looking, the test images are seen once at its end. ``training`` is what metrics.json calls train_seconds;
-``command`` is all of it: imports, loading, training, test. With ``--keras-python``, after each seed one epoch of the
-original CNN in Keras (batch 128, its Adam) is trained, in turn on the same machine; ten times its median stands for the
-original's 10 epochs.
+``command`` is all of it: imports, loading, training, test. With ``--keras-python``, after each seed (or the first
+``--keras-epochs`` of them) an epoch of the original CNN in Keras (batch 128, its Adam) is trained, in turn on the same
+machine; ten times its median stands for the original's 10 epochs.
 """
 
 import argparse
@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="How many, from 0.")
     parser.add_argument("--target", type=float, help="Test accuracy that the mean must reach.")
     parser.add_argument("--keras-python", help="Python of an environment with tensorflow-cpu.")
+    parser.add_argument("--keras-epochs", type=int, default=5, help="Of Keras, one after each of the first seeds.")
     parser.add_argument("--json", default="runs/benchmarks/time_to_accuracy.json", help="Where the figures go.")
     options = parser.parse_args()
     print(machine()["text"])
@@ -39,7 +40,7 @@ def main() -> None:
     for seed in range(options.seeds):
         runs.append(_fit(options.config, seed))
         print(f"seed {seed}: {_line(runs[-1])}", flush=True)
-        if keras is not None:
+        if keras is not None and seed < options.keras_epochs:
             keras_epochs.append(keras.go())
             print(f"Keras, epoch {seed + 1} of the original CNN: {keras_epochs[-1]:.1f} s", flush=True)
     if keras is not None:
