@@ -16,11 +16,16 @@ def _convolution(out_channels: int, kernel: int) -> nn.Conv2d:
     return nn.Conv2d(1, out_channels, kernel, stride=2, padding=(kernel - 1) // 2, bias=False)
 
 
+def norm_without_scale(channels: int, momentum: float) -> nn.BatchNorm2d:
+    """Batch norm whose bias alone is learned."""
+    norm = nn.BatchNorm2d(channels, momentum=momentum)
+    norm.weight.requires_grad_(False)
+    return norm
+
+
 def learned_stem(out_channels: int, kernel: int, norm_momentum: float) -> list[nn.Module]:
     """A convolution and a batch norm whose bias is learned too."""
-    norm = nn.BatchNorm2d(out_channels, momentum=norm_momentum)
-    norm.weight.requires_grad_(False)
-    return [_convolution(out_channels, kernel), norm]
+    return [_convolution(out_channels, kernel), norm_without_scale(out_channels, norm_momentum)]
 
 
 def cosine_stem(out_channels: int, kernel: int, norm_momentum: float) -> list[nn.Module]:

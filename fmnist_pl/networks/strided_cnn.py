@@ -7,7 +7,7 @@ from torch import nn
 
 from fmnist_pl.errors import UserError
 from fmnist_pl.networks.layers import ACTIVATIONS, Activation
-from fmnist_pl.networks.stems import STEMS, Stem
+from fmnist_pl.networks.stems import STEMS, Stem, norm_without_scale
 
 MOST = 5
 """Convolutions, of which all but the first and the last halve what is 14x14 after the first."""
@@ -36,8 +36,6 @@ def strided_cnn(
         layers.append(convolution)
         if number < len(filters) - 1:
             layers.append(nn.MaxPool2d(2))
-        norm = nn.BatchNorm2d(out_channels, momentum=norm_momentum)
-        norm.weight.requires_grad_(False)
-        layers += [norm, make_activation()]
+        layers += [norm_without_scale(out_channels, norm_momentum), make_activation()]
     layers += [nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(filters[-1], num_classes, bias=False)]
     return nn.Sequential(*layers).to(memory_format=torch.channels_last)
