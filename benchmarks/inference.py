@@ -8,6 +8,7 @@ latencies percentiles over all single images. Differences are those from eager f
 
 import argparse
 import statistics
+import sys
 import tempfile
 import time
 from dataclasses import asdict
@@ -19,6 +20,7 @@ from roofline import Roofline, measure_peaks
 from torch import Tensor, nn
 
 from fmnist_pl.data.source import load
+from fmnist_pl.errors import UserError
 from fmnist_pl.export.checkpoint import load_checkpoint
 from fmnist_pl.export.formats import ENDINGS, Format, as_bytes
 from fmnist_pl.export.read import read_network
@@ -140,4 +142,7 @@ def _print_table(rows: dict[str, dict[str, float]], images: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"error: {error}")
