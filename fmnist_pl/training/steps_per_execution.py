@@ -1,5 +1,8 @@
 """How many optimizer steps one call of the training step may stand for."""
 
+from collections.abc import Callable
+
+import torch
 from lightning import Trainer
 from lightning.pytorch.callbacks import (
     Callback,
@@ -57,16 +60,24 @@ def _by_size(trainer: Trainer, model: Classifier, batch_size: int) -> int:
 
 
 def training_flops(model: Classifier) -> int:
-    """Floating-point operations of a training step per image: forward, and twice as many backward."""
-    return 3 * forward_flops(model, model.example_input_array)
+    """Floating-point operations of a training step per image: forward, and back to the weights that are trained."""
+    with torch.enable_grad():
+        operations = _counted(model, lambda: model(model.example_input_array).sum().backward())
+    model.zero_grad()
+    return operations
 
 
 def forward_flops(network: nn.Module, images: Tensor) -> int:
     """Floating-point operations of these images' way through a network."""
+    return _counted(network, lambda: network(images))
+
+
+def _counted(network: nn.Module, work: Callable[[], object]) -> int:
+    was_training = network.training
+    network.eval()
     with FlopCounterMode(display=False) as counter:
-        was_training = network.training
-        network.eval()(images)
-        network.train(was_training)
+        work()
+    network.train(was_training)
     return counter.get_total_flops()
 
 

@@ -1,5 +1,6 @@
 """Optuna's samplers and pruners by name; grid and random, which must not repeat themselves, by points."""
 
+import importlib.util
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,7 @@ SAMPLERS: dict[str, Callable[..., samplers.BaseSampler]] = {
     "grid": samplers.RandomSampler,  # asked for nothing: its points are fixed
 }
 QUIET = {"qmc": {"warn_independent_sampling": False}, "cmaes": {"warn_independent_sampling": False}}
+OF_SCIPY = ("gp", "qmc")
 DRAWS = 1000
 """How often random draws before it takes a small space for used up."""
 
@@ -33,9 +35,11 @@ def make_sampler(search: Search, number: int) -> samplers.BaseSampler:
     stopped goes on as one that was not.
 
     Raises:
-        UserError: It does not take the arguments.
+        UserError: It does not take the arguments, or needs a package that is not installed.
     """
     name = search.sampler_name
+    if name in OF_SCIPY and importlib.util.find_spec("scipy") is None:
+        raise UserError(f"the sampler {name} needs scipy: pip install 'fmnist_pl[samplers]'")
     # the points of a quasi-random sequence are numbered in the storage, and one seed makes them one sequence
     seed = search.seed if name == "qmc" else search.seed * 1_000_003 + number
     options = QUIET.get(name, {}) | search.sampler_args

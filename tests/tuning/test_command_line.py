@@ -1,6 +1,7 @@
 """What can be typed after tune.py."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,13 @@ def test_places_of_a_tuple_beside_other_keys_are_sound() -> None:
     space = {"optimizer.init_args.betas.0": {"float": {"low": 0.8, "high": 0.95}}}
     search = Search(base="dense.yaml", space=space | {"data.batch_size": {"categorical": [32, 64, 128]}})
     check_against_config(search, resolve_config(["fit", "--config", "dense.yaml"]), Space(search.space))
+
+
+@pytest.mark.parametrize("sampler", ["gp", "qmc"])
+def test_a_sampler_that_needs_more_than_is_installed(
+    sampler: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    assert main(["--sampler", sampler, "--folder", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == f"error: the sampler {sampler} needs scipy: pip install 'fmnist_pl[samplers]'\n"
+    assert not list(tmp_path.rglob("trial_*")), "nothing was trained"

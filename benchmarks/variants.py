@@ -1,0 +1,71 @@
+"""What a change to a recipe brings, on validation images alone: the recipe against itself with other flags.
+
+    python benchmarks/variants.py fast --seeds 4 "--data.batch_size 125" "--model.stem learned"
+
+The recipe as it is comes first; then each quoted group of flags beside it. Seed S also draws the split, so that all
+share their 6,000 validation images seed by seed, and a difference is one of pairs. The test images are never seen.
+"""
+
+import argparse
+import shlex
+import statistics
+import tempfile
+
+from parts.objects import Objects
+from parts.result import machine, write_json
+
+from fmnist_pl.training import train
+from fmnist_pl.training.steps_per_execution import training_flops
+
+FLAGS = ["--data.val_fraction", "0.1", "--test_after_fit", "false"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", help="Name of a config.")
+    parser.add_argument("variants", nargs="*", help="Flags of train.py fit, quoted together.")
+    parser.add_argument("--seeds", type=int, default=4, help="How many, from 0.")
+    parser.add_argument("--json", default="runs/benchmarks/variants.json", help="Where the figures go.")
+    options = parser.parse_args()
+    print(machine()["text"])
+    variants = ["", *options.variants]
+    runs: dict[str, list[dict[str, float]]] = {variant: [] for variant in variants}
+    for seed in range(options.seeds):
+        for variant in variants:
+            runs[variant].append(_run(["fit", "--config", f"{options.config}.yaml", *shlex.split(variant)], seed))
+    print("| changed | epochs | MFLOP an image | validation accuracy | by pairs | loss | seconds |")
+    print("|---|---|---|---|---|---|---|")
+    print("\n".join(_row(variant or "nothing", runs[variant], runs[""]) for variant in variants))
+    write_json(options.json, {"config": options.config, "seeds": options.seeds, "variants": runs})
+    print(f"figures: {options.json}")
+
+
+def _run(arguments: list[str], seed: int) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        seeds = ["--seed_everything", str(seed), "--data.split_seed", str(seed)]
+        metrics = train([*arguments, *FLAGS, *seeds, "--trainer.default_root_dir", folder])
+    return {
+        "acc": metrics["val"]["acc"],
+        "loss": metrics["val"]["loss"],
+        "seconds": metrics["train_seconds"],
+        "epochs": metrics["epochs"],
+        "megaflop": training_flops(Objects(arguments).model) / 1e6,
+    }
+
+
+def _row(name: str, runs: list[dict[str, float]], recipe: list[dict[str, float]]) -> str:
+    mean = {key: statistics.mean(run[key] for run in runs) for key in runs[0]}
+    pairs = _mean_and_sd([run["acc"] - other["acc"] for run, other in zip(runs, recipe, strict=True)], "+.4f")
+    accuracy = _mean_and_sd([run["acc"] for run in runs], ".4f")
+    cells = [f"`{name}`", f"{mean['epochs']:.0f}", f"{mean['megaflop']:.1f}", accuracy, pairs]
+    cells += [f"{mean['loss']:.4f}", f"{mean['seconds']:.1f}"]
+    return f"| {' | '.join(cells)} |"
+
+
+def _mean_and_sd(values: list[float], form: str) -> str:
+    sd = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):{form}}{sd}"
+
+
+if __name__ == "__main__":
+    main()
