@@ -12,9 +12,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from fmnist_pl.data.loader import BatchLoader
-from fmnist_pl.models import Classifier
+from fmnist_pl.models import Classifier, DenseClassifier, StridedCNNClassifier
 from fmnist_pl.training import train
 from fmnist_pl.training.execution import Execution
+from fmnist_pl.training.steps_per_execution import training_flops
 from tests.conftest import SMALL, run_folder
 from tests.training.test_resume import SCHEDULES, STATEFUL, StoppedError, stop_after
 
@@ -79,6 +80,15 @@ def test_a_run_goes_on_with_any_number(
     whole, resumed = checkpoint(tmp_path, "whole"), checkpoint(tmp_path, "stopped", 1)
     for key in ("state_dict", "optimizer_states", "lr_schedulers", "global_step"):
         assert all_equal(whole[key], resumed[key]), key
+
+
+def test_the_operations_of_a_step_are_those_it_needs() -> None:
+    pixels, hidden, classes = 784, 128, 10
+    products = 2 * pixels * hidden + 3 * hidden * classes  # nothing goes back to the pixels
+    assert training_flops(DenseClassifier()) == 2 * products
+    learned, fixed = (StridedCNNClassifier(stem=stem) for stem in ("learned", "cosine"))
+    assert training_flops(fixed) < training_flops(learned), "no way back to a stem that is not trained"
+    assert all(parameter.grad is None for parameter in fixed.parameters())
 
 
 def test_small_networks_take_many_steps_at_once_and_large_ones_do_not(fit: Fit) -> None:
