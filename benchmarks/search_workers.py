@@ -8,13 +8,12 @@ On GPUs, ``--workers 1 2 4 --workers-per-device 4`` shares one device.
 """
 
 import argparse
-import subprocess
 import sys
 import tempfile
-import time
 
 from parts.result import machine, write_json
 from parts.side import ROOT
+from parts.timed import command_seconds
 
 
 def main() -> None:
@@ -40,10 +39,8 @@ def _search(trials: int, workers: int, workers_per_device: int) -> float:
     command = [sys.executable, str(ROOT / "tune.py"), "--config", "dense.yaml", "--n-trials", str(trials)]
     command += ["--epochs", "1", "--pruner", "none", "--refit", "false", "--sampler", "random"]
     command += ["--workers", str(workers), "--workers-per-device", str(workers_per_device)]
-    start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([*command, "--folder", folder], check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
+        return command_seconds([*command, "--folder", folder])
 
 
 if __name__ == "__main__":

@@ -12,15 +12,14 @@ machine; ten times its median stands for the original's 10 epochs.
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 from parts.result import machine, write_json
 from parts.side import ROOT, Side, exported_arrays
+from parts.timed import command_seconds
 
 KERAS_EPOCHS = 10
 
@@ -53,13 +52,8 @@ def main() -> None:
 def _fit(config: str, seed: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, str(ROOT / "train.py"), "fit", "--config", f"{config}.yaml"]
-        start = time.perf_counter()
-        subprocess.run(
-            [*command, "--seed_everything", str(seed), "--trainer.default_root_dir", folder, "--report", "false"],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        seconds = time.perf_counter() - start
+        where = ["--trainer.default_root_dir", folder, "--report", "false"]
+        seconds = command_seconds([*command, "--seed_everything", str(seed), *where])
         (path,) = Path(folder).glob("*/version_0/metrics.json")
         metrics: dict[str, Any] = json.loads(path.read_text())
     if metrics["data_source"] != "real":

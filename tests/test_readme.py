@@ -29,12 +29,14 @@ def commands(program: str) -> list[str]:
 
 
 SEARCHES, COMMANDS, REPORTING = (commands(name) for name in ("tune.py", "train.py", "-m fmnist_pl.reporting"))
+BENCHMARKS = sorted(set(re.findall(r"^python benchmarks/(.*?)(?:\s+#.*)?$", TEXTS, re.MULTILINE)))
 
 
 def test_there_are_commands() -> None:
     assert len(COMMANDS) >= 5
     assert len(SEARCHES) >= 5
     assert len(REPORTING) >= 2
+    assert len(BENCHMARKS) >= 5
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -64,6 +66,15 @@ def test_the_commands_of_reporting_do_their_work(
 @pytest.mark.parametrize("command", SEARCHES)
 def test_the_searches_parse(command: str) -> None:
     parse(shlex.split(command)).check()
+
+
+@pytest.mark.parametrize("command", BENCHMARKS)
+def test_the_benchmarks_are_there_and_know_their_flags(command: str) -> None:
+    script, *arguments = shlex.split(command)
+    source = (ROOT / "benchmarks" / script).read_text()
+    compile(source, script, "exec")
+    for flag in (argument for argument in arguments if re.fullmatch(r"--[\w-]+", argument)):
+        assert f'"{flag}"' in source
 
 
 def test_the_search_of_ones_own_is_sound() -> None:
