@@ -1,9 +1,10 @@
-"""What a change to a recipe brings, on validation images alone: the recipe against itself with other flags.
+"""What a change to a recipe brings, on validation images alone: the recipe against itself with other keys.
 
-    python benchmarks/variants.py fast --seeds 4 "--data.batch_size 125" "--model.stem learned"
+    python benchmarks/variants.py fast --seeds 4 model.stem=learned "data.batch_size=125 optimizer.lr=0.007"
 
-The recipe as it is comes first; then each quoted group of flags beside it. Seed S also draws the split, so that all
-share their 6,000 validation images seed by seed, and a difference is one of pairs. The test images are never seen.
+The recipe as it is comes first; then each group of keys, quoted together, beside it. Seed S also draws the split, so
+that all share their 6,000 validation images seed by seed, and a difference is one of pairs. The test images are never
+seen.
 """
 
 import argparse
@@ -23,16 +24,17 @@ FLAGS = ["--data.val_fraction", "0.1", "--test_after_fit", "false"]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", help="Name of a config.")
-    parser.add_argument("variants", nargs="*", help="Flags of train.py fit, quoted together.")
+    parser.add_argument("variants", nargs="*", help="Flags of train.py fit without their hyphens: key=value.")
     parser.add_argument("--seeds", type=int, default=4, help="How many, from 0.")
     parser.add_argument("--json", default="runs/benchmarks/variants.json", help="Where the figures go.")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     print(machine()["text"])
     variants = ["", *options.variants]
     runs: dict[str, list[dict[str, float]]] = {variant: [] for variant in variants}
     for seed in range(options.seeds):
         for variant in variants:
-            runs[variant].append(_run(["fit", "--config", f"{options.config}.yaml", *shlex.split(variant)], seed))
+            flags = [f"--{key}" for key in shlex.split(variant)]
+            runs[variant].append(_run(["fit", "--config", f"{options.config}.yaml", *flags], seed))
     print("| changed | epochs | MFLOP an image | validation accuracy | by pairs | loss | seconds |")
     print("|---|---|---|---|---|---|---|")
     print("\n".join(_row(variant or "nothing", runs[variant], runs[""]) for variant in variants))
@@ -41,7 +43,7 @@ def main() -> None:
 
 
 def _run(arguments: list[str], seed: int) -> dict[str, float]:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # its events may still be written
         seeds = ["--seed_everything", str(seed), "--data.split_seed", str(seed)]
         metrics = train([*arguments, *FLAGS, *seeds, "--trainer.default_root_dir", folder])
     return {

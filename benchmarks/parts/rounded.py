@@ -19,11 +19,11 @@ NORMS = (aten.native_batch_norm, aten.native_batch_norm_backward)
 class RoundedToBfloat16(Callback):
     """Rounds all that ``--trainer.precision bf16-mixed`` would hold in bf16, and computes in float32."""
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._mode = _Rounding()
         self._mode.__enter__()
 
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._mode.__exit__(None, None, None)
 
 
