@@ -52,7 +52,7 @@ def main() -> None:
 def _fit(config: str, seed: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, str(ROOT / "train.py"), "fit", "--config", f"{config}.yaml"]
-        where = ["--trainer.default_root_dir", folder, "--report", "false"]
+        where = ["--trainer.default_root_dir", folder, "--report", "false", "--trainer.enable_model_summary", "false"]
         seconds = command_seconds([*command, "--seed_everything", str(seed), *where])
         (path,) = Path(folder).glob("*/version_0/metrics.json")
         metrics: dict[str, Any] = json.loads(path.read_text())
