@@ -20,7 +20,7 @@ BATCH = {"dense": 32, "cnn": 128, "cnn_regularized": 128}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("configs", nargs="*", choices=list(BATCH), help="All, if none is named.")
+    parser.add_argument("configs", nargs="*", type=_config, help=f"Of {', '.join(BATCH)}; all, if none is named.")
     parser.add_argument("--images", type=int, default=60_000, help="Training images of an epoch.")
     parser.add_argument("--rounds", type=int, default=3, help="Counted rounds.")
     parser.add_argument("--keras-python", help="Python of an environment with tensorflow-cpu.")
@@ -31,6 +31,12 @@ def main() -> None:
     rows = {config: _compare(config, options) for config in options.configs or BATCH}
     write_json(options.json, {"images": options.images, "rounds": options.rounds, "configs": rows})
     print(f"figures: {options.json}")
+
+
+def _config(name: str) -> str:
+    if name not in BATCH:
+        raise argparse.ArgumentTypeError(f"{name} is none of {', '.join(BATCH)}")
+    return name
 
 
 def _compare(config: str, options: argparse.Namespace) -> dict[str, dict[str, float]]:
