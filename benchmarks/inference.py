@@ -2,9 +2,9 @@
 
 The weights that ship with the package, or ``--ckpt_path``, on the CPU: as they are (eager), compiled by torch.compile,
 as torch.export, as ONNX where onnx is installed, and in bf16 where the CPU computes in it. Each way gets the first test
-images in batches of 1000, then some one by one, in turn in one process; the first round is not counted. Rates are medians
-of the rounds, latencies percentiles over all single images. Differences are those from eager float32 on all 10,000 test
-images.
+images in batches of 1000, then some one by one, in turn in one process; the first round is not counted. Rates are
+medians of the rounds, latencies percentiles over all single images. Differences are those from eager float32 on all
+10,000 test images.
 """
 
 import argparse
