@@ -10,10 +10,11 @@ the command can be stopped and started.
 
 import argparse
 import json
-import statistics
 import sys
 from pathlib import Path
 from typing import Any
+
+from parts.result import mean_and_sd
 
 from fmnist_pl.training import train
 from fmnist_pl.training.arguments import find_config
@@ -49,14 +50,9 @@ def _run(config: str, seed: int, folder: str) -> dict[str, Any]:
 
 def _row(config: str, runs: list[dict[str, Any]]) -> str:
     cells = [config, f"{runs[0]['params']:,}", _range([run["epochs"] for run in runs])]
-    cells += [_mean_and_sd([run[stage]["acc"] for run in runs]) for stage in ("val", "test")]
+    cells += [mean_and_sd([run[stage]["acc"] for run in runs]) for stage in ("val", "test")]
     cells += [f"{min(run['train_seconds'] for run in runs):.0f}", str(len(runs))]
     return f"| {' | '.join(cells)} |"
-
-
-def _mean_and_sd(values: list[float]) -> str:
-    sd = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.4f}{sd}"
 
 
 def _range(values: list[int]) -> str:

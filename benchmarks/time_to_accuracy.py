@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from parts.result import machine, write_json
+from parts.result import machine, mean_and_sd, write_json
 from parts.side import ROOT, Side, exported_arrays
 from parts.timed import command_seconds
 
@@ -72,11 +72,7 @@ def _line(run: dict[str, float]) -> str:
 
 def _print_summary(config: str, runs: list[dict[str, float]], keras_epochs: list[float], target: float | None) -> None:
     columns = {name: [run[name] for run in runs] for name in runs[0]}
-    figures = {
-        name: f"{statistics.mean(values):.{4 if name == 'test' else 1}f}"
-        + (f" ± {statistics.stdev(values):.{4 if name == 'test' else 1}f}" if len(values) > 1 else "")
-        for name, values in columns.items()
-    }
+    figures = {name: mean_and_sd(values, 4 if name == "test" else 1) for name, values in columns.items()}
     print("| config | n | test accuracy | training, s | whole command, s |")
     print("|---|---|---|---|---|")
     print(f"| {config} | {len(runs)} | {figures['test']} | {figures['training']} | {figures['command']} |")

@@ -13,7 +13,7 @@ import statistics
 import tempfile
 
 from parts.objects import Objects
-from parts.result import machine, write_json
+from parts.result import machine, mean_and_sd, write_json
 
 from fmnist_pl.training import train
 from fmnist_pl.training.steps_per_execution import training_flops
@@ -57,16 +57,11 @@ def _run(arguments: list[str], seed: int) -> dict[str, float]:
 
 def _row(name: str, runs: list[dict[str, float]], recipe: list[dict[str, float]]) -> str:
     mean = {key: statistics.mean(run[key] for run in runs) for key in runs[0]}
-    pairs = _mean_and_sd([run["acc"] - other["acc"] for run, other in zip(runs, recipe, strict=True)], "+.4f")
-    accuracy = _mean_and_sd([run["acc"] for run in runs], ".4f")
+    pairs = mean_and_sd([run["acc"] - other["acc"] for run, other in zip(runs, recipe, strict=True)], sign="+")
+    accuracy = mean_and_sd([run["acc"] for run in runs])
     cells = [f"`{name}`", f"{mean['epochs']:.0f}", f"{mean['megaflop']:.1f}", accuracy, pairs]
     cells += [f"{mean['loss']:.4f}", f"{mean['seconds']:.1f}"]
     return f"| {' | '.join(cells)} |"
-
-
-def _mean_and_sd(values: list[float], form: str) -> str:
-    sd = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):{form}}{sd}"
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""Figures of a benchmark as a file that names the machine."""
+"""Figures of a benchmark, in words and as a file that names the machine."""
 
 import json
 import os
 import platform
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,18 @@ def machine(device_type: str | None = None) -> dict[str, Any]:
     }
     text = f"{facts['device']}, {facts['cores']} cores, {facts['precision']}, torch {facts['torch']}"
     return facts | {"text": text}
+
+
+def mean_and_sd(values: list[float], digits: int = 4, sign: str = "") -> str:
+    """``0.9274 ± 0.0019``: the standard deviation is that of a sample (n - 1), left out for one value.
+
+    Args:
+        values: One at least.
+        digits: After the point.
+        sign: ``+`` for a difference.
+    """
+    sd = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):{sign}.{digits}f}{sd}"
 
 
 def write_json(path: str, figures: dict[str, Any], device_type: str | None = None) -> None:
