@@ -10,12 +10,15 @@ seen.
 import argparse
 import shlex
 import statistics
+import sys
 import tempfile
 
 from parts.objects import Objects
 from parts.result import machine, mean_and_sd, write_json
 
+from fmnist_pl.errors import UserError
 from fmnist_pl.training import train
+from fmnist_pl.training.resolve_config import resolve_config
 from fmnist_pl.training.steps_per_execution import training_flops
 
 FLAGS = ["--data.val_fraction", "0.1", "--test_after_fit", "false"]
@@ -30,16 +33,21 @@ def main() -> None:
     options = parser.parse_intermixed_args()
     print(machine()["text"])
     variants = ["", *options.variants]
+    for variant in variants:  # before hours of the others
+        resolve_config(_arguments(options.config, variant))
     runs: dict[str, list[dict[str, float]]] = {variant: [] for variant in variants}
     for seed in range(options.seeds):
         for variant in variants:
-            flags = [f"--{key}" for key in shlex.split(variant)]
-            runs[variant].append(_run(["fit", "--config", f"{options.config}.yaml", *flags], seed))
+            runs[variant].append(_run(_arguments(options.config, variant), seed))
     print("| changed | epochs | MFLOP an image | validation accuracy | by pairs | loss | seconds |")
     print("|---|---|---|---|---|---|---|")
     print("\n".join(_row(variant or "nothing", runs[variant], runs[""]) for variant in variants))
     write_json(options.json, {"config": options.config, "seeds": options.seeds, "variants": runs})
     print(f"figures: {options.json}")
+
+
+def _arguments(config: str, variant: str) -> list[str]:
+    return ["fit", "--config", f"{config}.yaml", *(f"--{key}" for key in shlex.split(variant))]
 
 
 def _run(arguments: list[str], seed: int) -> dict[str, float]:
@@ -65,4 +73,7 @@ def _row(name: str, runs: list[dict[str, float]], recipe: list[dict[str, float]]
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"error: {error}")

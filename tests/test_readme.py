@@ -20,7 +20,7 @@ from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-TEXTS = "\n".join(page.read_text() for page in PAGES)
+TEXTS = "\n".join(page.read_text() for page in PAGES).replace("\\\n", " ")
 
 
 def commands(program: str) -> list[str]:
