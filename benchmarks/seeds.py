@@ -16,6 +16,7 @@ from typing import Any
 
 from parts.result import mean_and_sd
 
+from fmnist_pl.errors import UserError
 from fmnist_pl.training import train
 from fmnist_pl.training.arguments import find_config
 
@@ -60,4 +61,7 @@ def _range(values: list[int]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"error: {error}")
