@@ -2,12 +2,13 @@
 
     python benchmarks/start_up.py
 
-Whole processes, in turn, medians of three rounds after one that warms the disk's cache: ``train.py --help`` against the
+Whole processes, in turn, medians of rounds after one that warms the disk's cache: ``train.py --help`` against the
 import that it cannot do without (``lightning.pytorch.cli``); ``train.py fit --config cnn.yaml`` to its first training
 step, against the same with imports as Python does them. Then: loading and checking the 70,000 real images,
 and the packages whose own modules take longest to import (by ``python -X importtime``, which itself takes a little).
 """
 
+import argparse
 import os
 import re
 import statistics
@@ -17,6 +18,8 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+
+from parts.result import machine, write_json
 
 from fmnist_pl.data import files
 
@@ -39,32 +42,50 @@ COMMANDS = {
     "fit to the first step": [TRAIN, *FIT],
     "the same, imports as Python does them": ["-c", PLAIN_IMPORTS, *FIT],
 }
-ROUNDS, PACKAGES = 3, 8
+RATIOS = [
+    ("train.py --help", "import lightning.pytorch.cli"),
+    ("fit to the first step", "the same, imports as Python does them"),
+]
+PACKAGES = 8
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3, help="Counted rounds.")
+    parser.add_argument("--json", default="runs/benchmarks/start_up.json", help="Where the figures go.")
+    options = parser.parse_args()
     folder = files.find_folder(None)
     if folder is None:
         sys.exit("error: no real images to load: set FMNIST_DATA to their folder")
-    rounds = [[_seconds(command) for command in COMMANDS.values()] for _ in range(ROUNDS + 1)][1:]
-    for name, seconds in zip(COMMANDS, zip(*rounds, strict=True), strict=True):
-        print(f"{name}: {statistics.median(seconds):.2f} s, {min(seconds):.2f} to {max(seconds):.2f} (n = {ROUNDS})")
-    for ours, other in ((0, 1), (3, 4)):
-        ratio = statistics.median(row[ours] / row[other] for row in rounds)
-        print(f"{list(COMMANDS)[ours]} / {list(COMMANDS)[other]}: {ratio:.3f}")
-    loading = statistics.median(_loading(folder) for _ in range(ROUNDS))
-    print(f"loading and checking the images: {loading:.2f} s (n = {ROUNDS})")
-    _print_packages()
+    print(machine("cpu")["text"])
+    rounds = [[_seconds(command) for command in COMMANDS.values()] for _ in range(options.rounds + 1)][1:]
+    columns = dict(zip(COMMANDS, zip(*rounds, strict=True), strict=True))
+    columns["loading and checking the images"] = tuple(_loading(folder) for _ in range(options.rounds))
+    print("| what | seconds, median | from | to |")
+    print("|---|---|---|---|")
+    for name, seconds in columns.items():
+        print(f"| {name} | {statistics.median(seconds):.2f} | {min(seconds):.2f} | {max(seconds):.2f} |")
+    ratios = {
+        f"{ours} / {other}": statistics.median(a / b for a, b in zip(columns[ours], columns[other], strict=True))
+        for ours, other in RATIOS
+    }
+    for name, ratio in ratios.items():
+        print(f"{name}: {ratio:.3f}")
+    packages = _packages()
+    parts = [f"{package} {seconds:.2f}" for package, seconds in packages.items()]
+    print(f"imports up to the first step, {sum(packages.values()):.2f} s: {', '.join(parts)}")
+    write_json(options.json, {"seconds": columns, "ratios": ratios, "imports": packages}, "cpu")
+    print(f"figures: {options.json}")
 
 
-def _print_packages() -> None:
+def _packages() -> dict[str, float]:
+    """Seconds of the packages' own modules, the heaviest first, then all others."""
     own = Counter[str]()
     for microseconds, module in re.findall(r"^import time: +(\d+) \| +\d+ \| +(\w+)", _imports(), re.MULTILINE):
         own[module] += int(microseconds)
-    heaviest = own.most_common(PACKAGES)
-    rest = own.total() - sum(microseconds for _, microseconds in heaviest)
-    parts = [f"{package} {microseconds / 1e6:.2f}" for package, microseconds in [*heaviest, ("all others", rest)]]
-    print(f"imports up to the first step, {own.total() / 1e6:.2f} s: {', '.join(parts)}")
+    heaviest = dict(own.most_common(PACKAGES))
+    heaviest["all others"] = own.total() - sum(heaviest.values())
+    return {package: microseconds / 1e6 for package, microseconds in heaviest.items()}
 
 
 def _imports() -> str:

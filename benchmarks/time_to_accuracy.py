@@ -6,7 +6,8 @@ Each seed is a whole ``train.py fit --config NAME.yaml --seed_everything S`` in 
 after looking, the test images are seen once at its end. ``training`` is what metrics.json calls train_seconds;
 ``command`` is all of it: imports, loading, training, test. With ``--keras-python``, after each seed (or the first
 ``--keras-epochs`` of them) an epoch of the original CNN in Keras (batch 128, its Adam) is trained, in turn on the same
-machine; ten times its median stands for the original's 10 epochs.
+machine; ten times its median stands for the original's 10 epochs. A last line sets the training's throughput beside the
+machine's limit, measured after each seed.
 """
 
 import argparse
@@ -14,12 +15,15 @@ import json
 import statistics
 import sys
 import tempfile
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
+from parts.objects import Objects
 from parts.result import machine, mean_and_sd, write_json
 from parts.side import ROOT, Side, exported_arrays
 from parts.timed import command_seconds
+from roofline import Peaks, Roofline, measure_peaks
 
 KERAS_EPOCHS = 10
 
@@ -35,9 +39,10 @@ def main() -> None:
     options = parser.parse_args()
     print(machine()["text"])
     keras = _keras(options.keras_python) if options.keras_python else None
-    runs, keras_epochs = [], []
+    runs, keras_epochs, peaks = [], [], []
     for seed in range(options.seeds):
         runs.append(_fit(options.config, seed))
+        peaks.append(measure_peaks())
         print(f"seed {seed}: {_line(runs[-1])}", flush=True)
         if keras is not None and seed < options.keras_epochs:
             keras_epochs.append(keras.go())
@@ -45,7 +50,10 @@ def main() -> None:
     if keras is not None:
         keras.end()
     _print_summary(options.config, runs, keras_epochs, options.target)
-    write_json(options.json, {"config": options.config, "runs": runs, "keras_epoch_seconds": keras_epochs})
+    roofline = _roofline(options.config, peaks)
+    print(roofline.line(statistics.median(run["images_per_second"] for run in runs)))
+    figures = {"runs": runs, "keras_epoch_seconds": keras_epochs, "roofline": asdict(roofline)}
+    write_json(options.json, {"config": options.config, **figures})
     print(f"figures: {options.json}")
 
 
@@ -58,7 +66,12 @@ def _fit(config: str, seed: int) -> dict[str, float]:
         metrics: dict[str, Any] = json.loads(path.read_text())
     if metrics["data_source"] != "real":
         sys.exit("error: these are not the real images: set FMNIST_DATA to their folder")
-    return {"test": metrics["test"]["acc"], "training": metrics["train_seconds"], "command": seconds}
+    return {
+        "test": metrics["test"]["acc"],
+        "training": metrics["train_seconds"],
+        "command": seconds,
+        "images_per_second": metrics["images_per_second"],
+    }
 
 
 def _keras(python: str) -> Side:
@@ -66,12 +79,19 @@ def _keras(python: str) -> Side:
     return Side("Keras", "in_keras", "cnn", "128", *exported_arrays(60_000), python=python)
 
 
+def _roofline(config: str, peaks: list[Peaks]) -> Roofline:
+    """The limit of a training step by the medians of what the machine reached."""
+    made = Objects(["fit", "--config", f"{config}.yaml"])
+    operations, traffic = (statistics.median(values) for values in zip(*map(astuple, peaks), strict=True))
+    return Roofline.of_training(made.model, made.datamodule.batch_size, Peaks(operations, traffic))
+
+
 def _line(run: dict[str, float]) -> str:
     return f"test {run['test']:.4f}   training {run['training']:.1f} s   command {run['command']:.1f} s"
 
 
 def _print_summary(config: str, runs: list[dict[str, float]], keras_epochs: list[float], target: float | None) -> None:
-    columns = {name: [run[name] for run in runs] for name in runs[0]}
+    columns = {name: [run[name] for run in runs] for name in ("test", "training", "command")}
     figures = {name: mean_and_sd(values, 4 if name == "test" else 1) for name, values in columns.items()}
     print("| config | n | test accuracy | training, s | whole command, s |")
     print("|---|---|---|---|---|")
