@@ -2,12 +2,12 @@
 
     python benchmarks/time_to_accuracy.py fast --seeds 5 --target 0.9254 --keras-python KERAS_ENVIRONMENT/bin/python
 
-Each seed is a whole ``train.py fit --config NAME.yaml --seed_everything S`` in a process of its own: nothing is chosen
-after looking, the test images are seen once at its end. ``training`` is what metrics.json calls train_seconds;
-``command`` is all of it: imports, loading, training, test. With ``--keras-python``, after each seed (or the first
-``--keras-epochs`` of them) an epoch of the original CNN in Keras (batch 128, its Adam) is trained, in turn on the same
-machine; ten times its median stands for the original's 10 epochs. A last line sets the training's throughput beside the
-machine's limit, measured after each seed.
+Each seed is a whole ``train.py fit --config NAME.yaml --seed_everything S`` in a process of its own, with other keys if
+any are named (``model.activation=gelu``): nothing is chosen after looking, the test images are seen once at its end.
+``training`` is what metrics.json calls train_seconds; ``command`` is all of it: imports, loading, training, test. With
+``--keras-python``, after each seed (or the first ``--keras-epochs`` of them) an epoch of the original CNN in Keras
+(batch 128, its Adam) is trained, in turn on the same machine; ten times its median stands for the original's 10 epochs.
+A last line sets the training's throughput beside the machine's limit, measured after each seed.
 """
 
 import argparse
@@ -20,10 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from parts.objects import Objects
+from parts.recipe import changed_recipe
 from parts.result import machine, mean_and_sd, write_json
 from parts.side import ROOT, Side, exported_arrays
 from parts.timed import command_seconds
 from roofline import Peaks, Roofline, measure_peaks
+
+from fmnist_pl.errors import UserError
 
 KERAS_EPOCHS = 10
 
@@ -31,17 +34,19 @@ KERAS_EPOCHS = 10
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", nargs="?", default="fast", help="Name of a config.")
+    parser.add_argument("changes", nargs="*", help="Flags of train.py fit without their hyphens, key=value.")
     parser.add_argument("--seeds", type=int, default=5, help="How many, from 0.")
     parser.add_argument("--target", type=float, help="Test accuracy that the mean must reach.")
     parser.add_argument("--keras-python", help="Python of an environment with tensorflow-cpu.")
     parser.add_argument("--keras-epochs", type=int, default=5, help="Of Keras, one after each of the first seeds.")
     parser.add_argument("--json", default="runs/benchmarks/time_to_accuracy.json", help="Where the figures go.")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
+    recipe = changed_recipe(options.config, options.changes)
     print(machine()["text"])
     keras = _keras(options.keras_python) if options.keras_python else None
     runs, keras_epochs, peaks = [], [], []
     for seed in range(options.seeds):
-        runs.append(_fit(options.config, seed))
+        runs.append(_fit(recipe, seed))
         peaks.append(measure_peaks())
         print(f"seed {seed}: {_line(runs[-1])}", flush=True)
         if keras is not None and seed < options.keras_epochs:
@@ -49,17 +54,17 @@ def main() -> None:
             print(f"Keras, epoch {seed + 1} of the original CNN: {keras_epochs[-1]:.1f} s", flush=True)
     if keras is not None:
         keras.end()
-    _print_summary(options.config, runs, keras_epochs, options.target)
-    roofline = _roofline(options.config, peaks)
+    _print_summary(" ".join([options.config, *options.changes]), runs, keras_epochs, options.target)
+    roofline = _roofline(recipe, peaks)
     print(roofline.line(statistics.median(run["images_per_second"] for run in runs)))
     figures = {"runs": runs, "keras_epoch_seconds": keras_epochs, "roofline": asdict(roofline)}
-    write_json(options.json, {"config": options.config, **figures})
+    write_json(options.json, {"config": options.config, "changes": options.changes, **figures})
     print(f"figures: {options.json}")
 
 
-def _fit(config: str, seed: int) -> dict[str, float]:
+def _fit(recipe: list[str], seed: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, str(ROOT / "train.py"), "fit", "--config", f"{config}.yaml"]
+        command = [sys.executable, str(ROOT / "train.py"), *recipe]
         where = ["--trainer.default_root_dir", folder, "--report", "false", "--trainer.enable_model_summary", "false"]
         seconds = command_seconds([*command, "--seed_everything", str(seed), *where])
         (path,) = Path(folder).glob("*/version_0/metrics.json")
@@ -79,9 +84,9 @@ def _keras(python: str) -> Side:
     return Side("Keras", "in_keras", "cnn", "128", *exported_arrays(60_000), python=python)
 
 
-def _roofline(config: str, peaks: list[Peaks]) -> Roofline:
+def _roofline(recipe: list[str], peaks: list[Peaks]) -> Roofline:
     """The limit of a training step by the medians of what the machine reached."""
-    made = Objects(["fit", "--config", f"{config}.yaml"])
+    made = Objects(recipe)
     operations, traffic = (statistics.median(values) for values in zip(*map(astuple, peaks), strict=True))
     return Roofline.of_training(made.model, made.datamodule.batch_size, Peaks(operations, traffic))
 
@@ -106,4 +111,7 @@ def _print_summary(config: str, runs: list[dict[str, float]], keras_epochs: list
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"error: {error}")

@@ -14,11 +14,11 @@ import sys
 import tempfile
 
 from parts.objects import Objects
+from parts.recipe import changed_recipe
 from parts.result import machine, mean_and_sd, write_json
 
 from fmnist_pl.errors import UserError
 from fmnist_pl.training import train
-from fmnist_pl.training.resolve_config import resolve_config
 from fmnist_pl.training.steps_per_execution import training_flops
 
 FLAGS = ["--data.val_fraction", "0.1", "--test_after_fit", "false"]
@@ -32,22 +32,17 @@ def main() -> None:
     parser.add_argument("--json", default="runs/benchmarks/variants.json", help="Where the figures go.")
     options = parser.parse_intermixed_args()
     print(machine()["text"])
-    variants = ["", *options.variants]
-    for variant in variants:  # before hours of the others
-        resolve_config(_arguments(options.config, variant))
-    runs: dict[str, list[dict[str, float]]] = {variant: [] for variant in variants}
+    changes = ["", *options.variants]
+    recipes = {change: changed_recipe(options.config, shlex.split(change)) for change in changes}
+    runs: dict[str, list[dict[str, float]]] = {change: [] for change in changes}
     for seed in range(options.seeds):
-        for variant in variants:
-            runs[variant].append(_run(_arguments(options.config, variant), seed))
+        for change, recipe in recipes.items():
+            runs[change].append(_run(recipe, seed))
     print("| changed | epochs | MFLOP an image | validation accuracy | by pairs | loss | seconds |")
     print("|---|---|---|---|---|---|---|")
-    print("\n".join(_row(variant or "nothing", runs[variant], runs[""]) for variant in variants))
+    print("\n".join(_row(change or "nothing", runs[change], runs[""]) for change in changes))
     write_json(options.json, {"config": options.config, "seeds": options.seeds, "variants": runs})
     print(f"figures: {options.json}")
-
-
-def _arguments(config: str, variant: str) -> list[str]:
-    return ["fit", "--config", f"{config}.yaml", *(f"--{key}" for key in shlex.split(variant))]
 
 
 def _run(arguments: list[str], seed: int) -> dict[str, float]:
