@@ -5,7 +5,6 @@ memory format, a default Trainer, self.log and a torchmetrics accuracy in each s
 """
 
 import gzip
-import logging
 import sys
 import tempfile
 import time
@@ -67,7 +66,6 @@ count = int(sys.argv[1])
 made = Objects(["fit", *sys.argv[2:]])
 to_tensor = transforms.Compose([transforms.ToTensor(), transforms.Normalize(0.2860, 0.3530)])
 data = Subset(FashionMNIST(raw_files(), transform=to_tensor), range(count))
-logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
 for _ in sys.stdin:
     network = Objects(["fit", *sys.argv[2:]]).model.network.to(memory_format=torch.contiguous_format)
     loader = DataLoader(data, made.datamodule.batch_size, shuffle=True, num_workers=2)

@@ -68,7 +68,7 @@ class Execution:
             self._end_epoch()
         all_labels = [labels for _, labels in batches]
         means, sizes = torch.stack(losses), torch.tensor([len(labels) for labels in all_labels])
-        loss_sum = (means * sizes.to(means.device)).sum()
+        loss_sum = (means * sizes.to(means.device, non_blocking=True)).sum()  # else a GPU is waited for
         self._model.totals["train"].update(loss_sum, torch.cat(logits), torch.cat(all_labels))
         return {"loss": means}
 

@@ -37,7 +37,7 @@ def train(args: list[str], callbacks: Sequence[Callback] = ()) -> dict[str, Any]
     Raises:
         UserError: The arguments, the images or a checkpoint are not as they must be, or the training diverged.
     """
-    _silence_the_expected()
+    silence_the_expected()
     keep_freed_memory()
     look_for_gpus_once()
     threads = torch.get_num_threads()
@@ -66,7 +66,8 @@ def main(args: list[str] | None = None) -> int:
     return 0
 
 
-def _silence_the_expected() -> None:
+def silence_the_expected() -> None:
+    """Let Lightning's greetings, and warnings of what is meant to be so, go unsaid."""
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in EXPECTED_WARNINGS:
