@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from fmnist_pl.training.resolve_config import resolve_config
+from fmnist_pl.training.run import silence_the_expected
 
 
 def changed_recipe(config: str, changes: Iterable[str]) -> list[str]:
@@ -16,5 +17,6 @@ def changed_recipe(config: str, changes: Iterable[str]) -> list[str]:
         UserError: There is no such config, or a key or value is wrong.
     """
     arguments = ["fit", "--config", f"{config}.yaml", *(f"--{change}" for change in changes)]
+    silence_the_expected()
     resolve_config(arguments)
     return arguments
