@@ -1,8 +1,8 @@
 """A side: an epoch of the same network in Keras, for a Python with TensorFlow. Arguments: config, batch size, arrays.
 
 Float images in memory, Keras' defaults otherwise; the augmentation of cnn_regularized by its preprocessing layers.
-Timed from the beginning of the epoch to its end: ``fit`` itself may return seconds later, when a thread of tf.data that
-sleeps twice as long each time (so that 20.5, 41 or 82 s come out) has woken up.
+Timed from the beginning of the epoch to its end: ``fit`` itself may return seconds later (after 20.5, 41 or 82 s, which
+are the sums of a sleep that doubles from 10 ms, as a thread of tf.data has it).
 """
 
 import sys
