@@ -21,6 +21,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from parts.arguments import program
+
 ROOT = Path(__file__).parents[1]
 POINTS = 5
 
@@ -96,7 +98,9 @@ for number, line in enumerate(sys.stdin):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--keras-python", required=True, help="Python of an environment with Keras Tuner.")
+    parser.add_argument(
+        "--keras-python", type=program, required=True, help="Python of an environment with Keras Tuner."
+    )
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp())
     _export_split(folder)

@@ -5,7 +5,7 @@
 Each point is one epoch of ``train.py fit`` in a process of its own, with one thing changed: cnn.yaml on 6,000 real
 images, and for the number of images dense.yaml, up to ten times the training set by repeating it. Images a second are
 those of the training steps; memory is the most that the process held; the limit is that of the machine for this work,
-measured before each round. Medians over rounds of all points in turn. Draws docs/scaling.png.
+measured before each round. Medians over rounds of all points in turn, and a plot.
 """
 
 import argparse
@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from parts.arguments import count
 from parts.objects import Objects
 from parts.result import machine, write_json
-from parts.side import ROOT
+from parts.side import ROOT, real_images
 from roofline import Peaks, Roofline, measure_peaks
 
 from fmnist_pl.files import replacing
@@ -63,10 +64,13 @@ POINTS = [
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3, help="Of all points.")
-    parser.add_argument("--picture", type=Path, default=ROOT / "docs" / "scaling.png", help="Where the plot goes.")
+    parser.add_argument("--rounds", type=count, default=3, help="Of all points.")
+    parser.add_argument(
+        "--picture", type=Path, default=Path("runs/benchmarks/scaling.png"), help="Where the plot goes."
+    )
     parser.add_argument("--json", default="runs/benchmarks/scaling.json", help="Where the figures go.")
     options = parser.parse_args()
+    real_images()  # told in one line where they are not
     print(machine()["text"])
     rounds = []
     for number in range(options.rounds):
@@ -82,6 +86,7 @@ def main() -> None:
     for point, row in zip(POINTS, rows, strict=True):
         series.setdefault(point.grows, {})[point.value] = row
     write_json(options.json, {"rounds": options.rounds, "series": series})
+    options.picture.parent.mkdir(parents=True, exist_ok=True)
     with picture_style(), replacing(options.picture, "wb") as file:
         _figure(series).savefig(file, format="png")
     print(f"figures: {options.json}, {options.picture}")

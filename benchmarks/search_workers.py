@@ -13,6 +13,7 @@ import statistics
 import sys
 import tempfile
 
+from parts.arguments import count
 from parts.result import machine, write_json
 from parts.side import ROOT
 from parts.timed import command_seconds
@@ -20,12 +21,16 @@ from parts.timed import command_seconds
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trials", type=int, default=13, help="Of each search; one of them stands for the start.")
-    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="Numbers of processes to try.")
-    parser.add_argument("--rounds", type=int, default=3, help="Of all numbers of processes.")
+    parser.add_argument(
+        "--trials", type=count, default=13, help="Of each search; the first of each worker is its start."
+    )
+    parser.add_argument("--workers", type=count, nargs="+", default=[1, 2], help="Numbers of processes to try.")
+    parser.add_argument("--rounds", type=count, default=3, help="Of all numbers of processes.")
     parser.add_argument("--workers-per-device", type=int, default=1, help="Of tune.py.")
     parser.add_argument("--json", default="runs/benchmarks/search_workers.json", help="Where the figures go.")
     options = parser.parse_args()
+    if options.trials <= max(options.workers):
+        parser.error(f"--trials is {options.trials}: the first of each worker is its start, give more than those")
     print(machine()["text"])
     rounds = []
     for number in range(options.rounds):

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from parts.arguments import count
 from parts.result import mean_and_sd
 
 from fmnist_pl.errors import UserError
@@ -24,7 +25,7 @@ from fmnist_pl.training.arguments import find_config
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("configs", nargs="+", help="Names of configs (cnn, dense, ...).")
-    parser.add_argument("--seeds", type=int, default=3, help="How many seeds, from 0.")
+    parser.add_argument("--seeds", type=count, default=3, help="How many seeds, from 0.")
     parser.add_argument("--runs", default="runs/seeds", help="Where the runs go.")
     options = parser.parse_args()
     rows = [

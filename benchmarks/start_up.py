@@ -19,6 +19,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from parts.arguments import count
 from parts.result import machine, write_json
 
 from fmnist_pl.data import files
@@ -51,7 +52,7 @@ PACKAGES = 8
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3, help="Counted rounds.")
+    parser.add_argument("--rounds", type=count, default=3, help="Counted rounds.")
     parser.add_argument("--json", default="runs/benchmarks/start_up.json", help="Where the figures go.")
     options = parser.parse_args()
     folder = files.find_folder(None)

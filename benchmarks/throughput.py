@@ -10,6 +10,7 @@ images. The first round warms up and is not counted; ratios are medians over the
 import argparse
 import statistics
 
+from parts.arguments import count, program
 from parts.objects import Objects
 from parts.result import machine, write_json
 from parts.side import Side, exported_arrays
@@ -21,9 +22,9 @@ BATCH = {"dense": 32, "cnn": 128, "cnn_regularized": 128}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("configs", nargs="*", type=_config, help=f"Of {', '.join(BATCH)}; all, if none is named.")
-    parser.add_argument("--images", type=int, default=60_000, help="Training images of an epoch.")
-    parser.add_argument("--rounds", type=int, default=3, help="Counted rounds.")
-    parser.add_argument("--keras-python", help="Python of an environment with tensorflow-cpu.")
+    parser.add_argument("--images", type=count, default=60_000, help="Training images of an epoch.")
+    parser.add_argument("--rounds", type=count, default=3, help="Counted rounds.")
+    parser.add_argument("--keras-python", type=program, help="Python of an environment with tensorflow-cpu.")
     parser.add_argument("--without-usual", action="store_true", help="Leave out the slowest side.")
     parser.add_argument("--json", default="runs/benchmarks/throughput.json", help="Where the figures go.")
     options = parser.parse_args()

@@ -19,6 +19,7 @@ from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
+from parts.arguments import count, program
 from parts.objects import Objects
 from parts.recipe import changed_recipe
 from parts.result import machine, mean_and_sd, write_json
@@ -35,10 +36,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", nargs="?", default="fast", help="Name of a config.")
     parser.add_argument("changes", nargs="*", help="Flags of train.py fit without their hyphens, key=value.")
-    parser.add_argument("--seeds", type=int, default=5, help="How many, from 0.")
+    parser.add_argument("--seeds", type=count, default=5, help="How many, from 0.")
     parser.add_argument("--target", type=float, help="Test accuracy that the mean must reach.")
-    parser.add_argument("--keras-python", help="Python of an environment with tensorflow-cpu.")
-    parser.add_argument("--keras-epochs", type=int, default=5, help="Of Keras, one after each of the first seeds.")
+    parser.add_argument("--keras-python", type=program, help="Python of an environment with tensorflow-cpu.")
+    parser.add_argument("--keras-epochs", type=count, default=5, help="Of Keras, one after each of the first seeds.")
     parser.add_argument("--json", default="runs/benchmarks/time_to_accuracy.json", help="Where the figures go.")
     options = parser.parse_intermixed_args()
     recipe = changed_recipe(options.config, options.changes)

@@ -13,6 +13,7 @@ import statistics
 import sys
 import tempfile
 
+from parts.arguments import count
 from parts.objects import Objects
 from parts.recipe import changed_recipe
 from parts.result import machine, mean_and_sd, write_json
@@ -28,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", help="Name of a config.")
     parser.add_argument("variants", nargs="*", help="Flags of train.py fit without their hyphens: key=value.")
-    parser.add_argument("--seeds", type=int, default=4, help="How many, from 0.")
+    parser.add_argument("--seeds", type=count, default=4, help="How many, from 0.")
     parser.add_argument("--json", default="runs/benchmarks/variants.json", help="Where the figures go.")
     options = parser.parse_intermixed_args()
     print(machine()["text"])

@@ -31,6 +31,16 @@ def test_each_benchmark_starts() -> None:
     assert done.stdout.splitlines() == [f"{script} True" for script in SCRIPTS]
 
 
+def test_a_slip_is_told_in_one_line_before_anything_runs() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / "variants.py"), "fast", "--seeds", "0"],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].endswith("--seeds: 0 is not a whole number from 1")
+
+
 @pytest.mark.real
 @pytest.mark.skipif("FMNIST_DATA" not in os.environ, reason="the real images are not here: set FMNIST_DATA")
 def test_the_sides_of_a_throughput_are_compared(tmp_path: Path) -> None:

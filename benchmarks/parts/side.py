@@ -14,6 +14,7 @@ import numpy as np
 
 from fmnist_pl.data.files import find_folder, load_folder
 from fmnist_pl.data.images import LabelledImages
+from fmnist_pl.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,10 +57,13 @@ class Side:
 
 def real_images() -> LabelledImages:
     """The 60,000 training images; the program ends with a line where they cannot be had."""
-    folder = find_folder(None)
-    if folder is None:
-        sys.exit("error: this measures the real images: set FMNIST_DATA to their folder")
-    return load_folder(folder, verify=True).train
+    try:
+        folder = find_folder(None)
+        if folder is not None:
+            return load_folder(folder, verify=True).train
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    sys.exit("error: this measures the real images: set FMNIST_DATA to their folder")
 
 
 def exported_arrays(count: int) -> list[str]:
