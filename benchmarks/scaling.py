@@ -24,7 +24,7 @@ from parts.result import machine, write_json
 from parts.side import ROOT, real_images
 from roofline import Peaks, Roofline, measure_peaks
 
-from fmnist_pl.files import replacing
+from fmnist_pl.atomic_files import replacing
 from fmnist_pl.reporting.style import BLUE, ORANGE, picture_style
 
 POINT = ROOT / "benchmarks" / "sides" / "point.py"

@@ -17,9 +17,9 @@ from typing import Any
 from parts.arguments import count
 from parts.result import mean_and_sd
 
+from fmnist_pl.config import find_config
 from fmnist_pl.errors import UserError
 from fmnist_pl.training import train
-from fmnist_pl.training.arguments import find_config
 
 
 def main() -> None:

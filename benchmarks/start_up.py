@@ -22,7 +22,7 @@ from pathlib import Path
 from parts.arguments import count
 from parts.result import machine, write_json
 
-from fmnist_pl.data import files
+from fmnist_pl.data import folder as files
 
 ROOT = Path(__file__).parents[1]
 TRAIN = str(ROOT / "train.py")

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from fmnist_pl.files import replacing
+from fmnist_pl.atomic_files import replacing
 from fmnist_pl.training.hardware import choose_precision, device_name
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist_pl.data.files import find_folder, load_folder
+from fmnist_pl.data.folder import find_folder, load_folder
 from fmnist_pl.data.images import LabelledImages
 from fmnist_pl.errors import UserError
 

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from fmnist_pl.data import source
-from fmnist_pl.data.files import load_folder
+from fmnist_pl.data.folder import load_folder
 from fmnist_pl.data.images import LabelledImages, TrainAndTest
 from fmnist_pl.training import train
 

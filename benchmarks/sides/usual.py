@@ -21,7 +21,7 @@ from torchmetrics.classification import MulticlassAccuracy
 from torchvision import transforms
 from torchvision.datasets import FashionMNIST
 
-from fmnist_pl.data.files import find_folder
+from fmnist_pl.data.folder import find_folder
 
 
 class Usual(LightningModule):
