@@ -34,6 +34,20 @@ def test_a_resumed_run_has_the_whole_history(fit: Fit, tmp_path: Path) -> None:
     assert "learning_curves.png" in files_in(folder / "report")
 
 
+def test_the_report_names_the_tested_epoch(fit: Fit, tmp_path: Path) -> None:
+    # a learning rate that ruins the weights in the second epoch: the first one is best and is tested
+    spoil = ["--optimizer", "SGD", "--optimizer.lr", "0.05", "--lr_scheduler", "StepLR", "--lr_scheduler.gamma", "200"]
+    fit(*spoil, "--lr_scheduler.step_size", "1", *REPORT, epochs=2)
+    folder = run_folder(tmp_path)
+    best = folder / "checkpoints/best.ckpt"
+    train(["test", "--ckpt_path", str(best), "--trainer.default_root_dir", str(tmp_path), *REPORT])
+    again = run_folder(tmp_path, version=1)
+    for run in (folder, again):
+        assert "weights of epoch 1;" in Page(run / "report/report.html").text
+    curves = "report/learning_curves.png"
+    assert (folder / curves).read_bytes() == (again / curves).read_bytes(), "the dashed line is at the tested epoch"
+
+
 def test_a_dense_network_without_validation_or_augmentation(fit: Fit, tmp_path: Path) -> None:
     fit("--data.val_fraction", "0", "--trainer.logger", "false", *REPORT)
     folder = run_folder(tmp_path)
