@@ -16,7 +16,7 @@ from typing import Any
 from unittest import mock
 
 from fmnist_pl.training import train
-from fmnist_pl.training.run_report import write_run_report
+from fmnist_pl.training.report import write_run_report
 
 
 def main() -> None:
@@ -60,7 +60,7 @@ def _report(folder: str) -> float:
         seconds.append(time.perf_counter() - start)
 
     checkpoint = Path(folder, "cnn/version_0/checkpoints/last.ckpt")
-    with mock.patch("fmnist_pl.training.cli.write_run_report", timed):
+    with mock.patch("fmnist_pl.training.report.write_run_report", timed):
         train(["test", "--ckpt_path", str(checkpoint), "--trainer.default_root_dir", folder])
     return seconds[0]
 

@@ -25,7 +25,7 @@ from parts.side import ROOT, real_images
 from roofline import Peaks, Roofline, measure_peaks
 
 from fmnist_pl.atomic_files import replacing
-from fmnist_pl.reporting.style import BLUE, ORANGE, picture_style
+from fmnist_pl.reporting.plots.style import BLUE, ORANGE, plot_style
 
 POINT = ROOT / "benchmarks" / "sides" / "point.py"
 COMMON = ["--data.val_fraction", "0", "--trainer.max_epochs", "1", "--test_after_fit", "false"]
@@ -87,7 +87,7 @@ def main() -> None:
         series.setdefault(point.grows, {})[point.value] = row
     write_json(options.json, {"rounds": options.rounds, "series": series})
     options.picture.parent.mkdir(parents=True, exist_ok=True)
-    with picture_style(), replacing(options.picture, "wb") as file:
+    with plot_style(), replacing(options.picture, "wb") as file:
         _figure(series).savefig(file, format="png")
     print(f"figures: {options.json}, {options.picture}")
 

@@ -20,10 +20,19 @@ def run(function: Callable[..., Any], name: str, skip: frozenset[str] | set[str]
     Returns:
         The exit code: 0, or 1 after an error that was told in one line.
     """
-    parser = _Parser(prog=name)
-    parser.add_function_arguments(function, skip=set(skip))
-    try:
+
+    def run_typed() -> None:
         function(**parser.instantiate_classes(parser.parse_args()).as_dict())
+
+    parser = OneLineErrorParser(prog=name)
+    parser.add_function_arguments(function, skip=set(skip))
+    return exit_code_of(run_typed)
+
+
+def exit_code_of(function: Callable[[], Any]) -> int:
+    """Call a function and return an exit code: 0, 1 after a `UserError` (printed in one line), 130 after Ctrl-C."""
+    try:
+        function()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -32,8 +41,10 @@ def run(function: Callable[..., Any], name: str, skip: frozenset[str] | set[str]
     return 0
 
 
-class _Parser(ArgumentParser):
-    """Raises a UserError where jsonargparse prints the whole usage."""
+class OneLineErrorParser(ArgumentParser):
+    """Parser that raises a UserError where jsonargparse prints the whole usage."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        if isinstance(ex, UserError):
+            raise ex
         raise UserError(f"{' '.join(message.split())} (--help explains every option)") from ex

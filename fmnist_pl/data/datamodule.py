@@ -13,7 +13,7 @@ from fmnist_pl.data.loader import BatchLoader
 from fmnist_pl.data.source import load
 from fmnist_pl.data.split import split
 from fmnist_pl.errors import UserError
-from fmnist_pl.photos.load import Photos, load_photos
+from fmnist_pl.photos.files import Photos, load_photos
 
 
 class FashionMNISTDataModule(LightningDataModule):

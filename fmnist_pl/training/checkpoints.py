@@ -99,6 +99,11 @@ def figures_of(path: str | None) -> dict[str, float] | None:
     return _load(Path(path))["metrics"] if path else None
 
 
+def epoch_of(path: str | None) -> int | None:
+    """Number of the epoch that a checkpoint was written after, from 0; ``None`` without a checkpoint."""
+    return int(_load(Path(path))["epoch"]) if path else None
+
+
 def load_weights(model: nn.Module, path: str | None) -> None:
     """Set a model to the weights of a checkpoint (those averaged, where an average was kept), and nothing else.
 

@@ -12,21 +12,29 @@ from lightning.pytorch.callbacks import Callback, ProgressBar
 from torch import Tensor
 
 from fmnist_pl.errors import StoppedError, UserError
-from fmnist_pl.reporting.predictions_file import concatenate, write_predictions
-from fmnist_pl.reporting.summary import summary_table
+from fmnist_pl.reporting.predictions_csv import write_predictions
+from fmnist_pl.reporting.tables import summary_table
 from fmnist_pl.training import record
 from fmnist_pl.training.callbacks import fit_callbacks
 from fmnist_pl.training.callbacks.progress import progress_bar
 from fmnist_pl.training.callbacks.stopwatch import Stopwatch
-from fmnist_pl.training.checkpoints import AtomicCheckpointIO, BestCheckpoint, LastCheckpoint, figures_of, load_weights
+from fmnist_pl.training.checkpoints import (
+    AtomicCheckpointIO,
+    BestCheckpoint,
+    LastCheckpoint,
+    epoch_of,
+    figures_of,
+    load_weights,
+)
 from fmnist_pl.training.command_line import CommandLine
 from fmnist_pl.training.execution import Executions
 from fmnist_pl.training.hardware import choose_device_type, choose_precision, short_precision
+from fmnist_pl.training.history import whole_history, write_history
 from fmnist_pl.training.interrupted import end_other_processes, how_to_go_on
-from fmnist_pl.training.predict_photos import load_shipped, tell_photos
+from fmnist_pl.training.photos import load_shipped, report_photos
+from fmnist_pl.training.predictions import CollectPredictions, concatenate
 from fmnist_pl.training.run_keeper import RunKeeper
 from fmnist_pl.training.run_logger import RunLogger
-from fmnist_pl.training.run_report import KeptPredictions, history_beside, write_history, write_run_report
 from fmnist_pl.training.steps_per_execution import steps_per_execution
 
 
@@ -37,7 +45,7 @@ class FashionCLI(CommandLine):
         self.metrics: dict[str, Any] = {}
         self._extra_callbacks = callbacks
         self._stopwatch = Stopwatch()
-        self._kept = KeptPredictions()
+        self._tested = CollectPredictions()
         super().__init__(args)
 
     def before_instantiate_classes(self) -> None:
@@ -69,7 +77,7 @@ class FashionCLI(CommandLine):
     def _callbacks(self, config: Any) -> list[Callback]:
         own_bar = any(isinstance(callback, ProgressBar) for callback in _as_list(config.callbacks))
         callbacks: list[Callback] = [progress_bar()] if config.enable_progress_bar and not own_bar else []
-        callbacks.append(self._kept)
+        callbacks.append(self._tested)
         if self._command != "fit":
             return callbacks
         return callbacks + fit_callbacks(self.datamodule, self._stopwatch, self.config_init[self._command])
@@ -123,23 +131,25 @@ class FashionCLI(CommandLine):
 
     def after_fit(self) -> None:
         self.metrics = self._describe() | record.describe_training(self.trainer, self._stopwatch)
-        checkpoint = self._checkpoint_to_judge()
+        checkpoint = self._checkpoint_to_test()
         figures = figures_of(checkpoint) or self.trainer.callback_metrics
         if "val/acc" in figures:
             self.metrics["val"] = record.stage_metrics(figures, "val")
         if self._get(self.config, "test_after_fit"):
             load_weights(self.model, checkpoint)
             self.trainer.test(self.model, self.datamodule, verbose=False)
-            self.metrics["test"] = self._test_metrics()
-        self._finish(self.model.history)
+            self.metrics["test"] = self._tested.predictions.evaluation.as_dict()
+        # without a checkpoint the weights are those of the last epoch
+        self._finish(self.model.history, epoch_of(checkpoint) if checkpoint else self.trainer.current_epoch - 1)
 
     def after_validate(self) -> None:
         self.metrics = self._describe() | {"val": record.stage_metrics(self.trainer.callback_metrics, "val")}
         self._finish(self.model.history)
 
     def after_test(self) -> None:
-        self.metrics = self._describe() | {"test": self._test_metrics()}
-        self._finish(history_beside(self._get(self.config, "ckpt_path"), self.model.history))
+        self.metrics = self._describe() | {"test": self._tested.predictions.evaluation.as_dict()}
+        checkpoint = self._get(self.config, "ckpt_path")
+        self._finish(whole_history(checkpoint, self.model.history), epoch_of(checkpoint))
 
     def predict(self, **kwargs: Any) -> None:
         batches = self.trainer.predict(**kwargs)
@@ -147,26 +157,23 @@ class FashionCLI(CommandLine):
             return
         labels, probabilities = concatenate(cast(list[tuple[Tensor, Tensor]], batches))
         if self.datamodule.photos is not None:
-            tell_photos(self.datamodule.photos, probabilities, self._run_folder(), self._get(self.config, "show"))
+            report_photos(self.datamodule.photos, probabilities, self._run_folder(), self._get(self.config, "show"))
             return
         path = self._run_folder() / "predictions.csv"
         write_predictions(path, labels, probabilities)
         print(f"{len(labels):,} predictions: {path}")
 
-    def _checkpoint_to_judge(self) -> str | None:
+    def _checkpoint_to_test(self) -> str | None:
         """The best checkpoint, or the last where nothing was there to choose by; ``None``: the weights as they are."""
         best = [c.best_model_path for c in self.trainer.callbacks if isinstance(c, BestCheckpoint)]
         last = [c.path for c in self.trainer.callbacks if isinstance(c, LastCheckpoint)]
         return next((path for path in best + last if path), None)
 
-    def _test_metrics(self) -> dict[str, Any]:
-        return self._kept.evaluation().as_dict() | record.stage_metrics(self.trainer.callback_metrics, "test")
-
     def _describe(self) -> dict[str, Any]:
         name, seed = self._get(self.config, "name"), self.datamodule.seed
         return record.describe_run(self.trainer, self.model, name, str(self._command), seed)
 
-    def _finish(self, history: list[dict[str, float]]) -> None:
+    def _finish(self, history: list[dict[str, float]], tested_epoch: int | None = None) -> None:
         if not self.trainer.is_global_zero:
             return
         if self.trainer.fast_dev_run:
@@ -180,7 +187,9 @@ class FashionCLI(CommandLine):
             record.log_hyperparameters(self.trainer, config, self.metrics)
         print(summary_table(self.metrics, str(self._run_folder())), flush=True)
         if "test" in self.metrics and config["report"]:
-            write_run_report(self.trainer, self._kept, history, self.metrics, config)
+            from fmnist_pl.training.report import write_run_report  # imports matplotlib
+
+            write_run_report(self.trainer, self._tested.predictions, history, tested_epoch, self.metrics, config)
 
     def _run_folder(self) -> Path:
         """Where this run's files are; for the first process alone."""

@@ -5,9 +5,7 @@ from lightning.pytorch.callbacks import Callback, ModelSummary
 
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
 from fmnist_pl.training.callbacks.compile import Compile
-from fmnist_pl.training.callbacks.histograms import Histograms
 from fmnist_pl.training.callbacks.learning_rate import RateCurve
-from fmnist_pl.training.callbacks.live_figures import LiveFigures
 from fmnist_pl.training.callbacks.nan_guard import NanGuard
 from fmnist_pl.training.callbacks.progress import EpochLines
 from fmnist_pl.training.callbacks.step_seeds import StepSeeds
@@ -28,11 +26,14 @@ def fit_callbacks(data: FashionMNISTDataModule, stopwatch: Stopwatch, config: Na
     callbacks: list[Callback] = [StepSeeds(data.seed), NanGuard()]
     if config.compile:
         callbacks.append(Compile(stopwatch))  # before the stopwatch, which starts when the training does
-    if config.live_pictures and has_events:
-        callbacks.append(LiveFigures())  # before the stopwatch, whose images per second count no drawing
+    live_figures, histograms = config.live_pictures and has_events, config.histograms and has_events
+    if live_figures or histograms:
+        from fmnist_pl.training.callbacks import tensorboard  # imports matplotlib
+    if live_figures:
+        callbacks.append(tensorboard.LiveFigures())  # before the stopwatch, whose images per second count no drawing
     callbacks += [stopwatch, EpochLines(stopwatch), RateCurve(logging_interval="step")]
-    if config.histograms and has_events:
-        callbacks.append(Histograms())
+    if histograms:
+        callbacks.append(tensorboard.Histograms())
     if trainer.enable_model_summary is not False:
         callbacks.append(ModelSummary(max_depth=2))
     if trainer.enable_checkpointing is not False and data.has_validation:
