@@ -38,9 +38,7 @@ def serve(model: Path | None = None, host: str = "127.0.0.1", port: int = 7860, 
         page.launch(
             server_name=host,
             server_port=port,
-            theme=gr.themes.Soft(
-                font=["system-ui", "sans-serif"], font_mono=["monospace"]
-            ),  # no web fonts
+            theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["monospace"]),  # no web fonts
             css_paths=Path(__file__).with_name("page.css"),
             footer_links=[],
             max_file_size=MAX_BYTES,
