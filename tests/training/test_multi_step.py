@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from lightning import Trainer
 from lightning.pytorch.callbacks import Callback
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -14,10 +15,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from fmnist_pl.data.loader import BatchLoader
 from fmnist_pl.models import Classifier, DenseClassifier, StridedCNNClassifier
 from fmnist_pl.training import train
-from fmnist_pl.training.execution import Execution
+from fmnist_pl.training.multi_step import LoopCounters, Steps
 from fmnist_pl.training.steps_per_execution import training_flops
 from tests.conftest import SMALL, run_folder
-from tests.training.test_resume import SCHEDULES, STATEFUL, StoppedError, stop_after
+from tests.training.recipes import SCHEDULES, STATEFUL, StoppedError, stop_after
 
 Fit = Callable[..., dict[str, Any]]
 
@@ -115,6 +116,18 @@ def test_it_says_why_steps_stay_single(fit: Fit, obstacle: str, capsys: pytest.C
     assert metrics["steps_per_execution"] == 1
 
 
+def test_another_lightning_takes_one_step_per_call(
+    fit: Fit, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def renamed(self: LoopCounters, trainer: Trainer) -> None:
+        raise AttributeError("no attribute 'epoch_loop'")
+
+    monkeypatch.setattr(LoopCounters, "__init__", renamed)
+    metrics = fit("--steps_per_execution", "4")
+    assert "steps_per_execution is 1, not 4: this version of Lightning" in capsys.readouterr().out
+    assert metrics["steps_per_execution"] == 1
+
+
 def test_a_callback_that_looks_at_steps_sees_each(tmp_path: Path) -> None:
     class Seen(Callback):
         batches = 0
@@ -153,8 +166,8 @@ def operations(fit: Fit, monkeypatch: pytest.MonkeyPatch, config: str, steps: st
         return call
 
     with monkeypatch.context() as patch:
-        for owner, name in ((Execution, "__call__"), (Classifier, "shared_step"), (BatchLoader, "_make")):
-            if not (steps == "1" and owner is Execution) and not (steps != "1" and owner is Classifier):
+        for owner, name in ((Steps, "__call__"), (Classifier, "shared_step"), (BatchLoader, "_make")):
+            if not (steps == "1" and owner is Steps) and not (steps != "1" and owner is Classifier):
                 patch.setattr(owner, name, counted(getattr(owner, name)))
         fit("--steps_per_execution", steps, "--test_after_fit", "false", "--data.val_fraction", "0", *arguments,
             config=config)  # fmt: skip
