@@ -19,8 +19,8 @@ def lowest_versions(pyproject: Path = PYPROJECT) -> list[str]:
         ValueError: A dependency has no lower bound.
     """
     project = tomllib.loads(pyproject.read_text())["project"]
-    requirements = [*project["dependencies"], *(r for extra in project["optional-dependencies"].values() for r in extra)]
-    return [_constraint(requirement) for requirement in requirements if not requirement.startswith(project["name"])]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    return [_constraint(line) for group in groups for line in group if not line.startswith(project["name"])]
 
 
 def _constraint(requirement: str) -> str:
