@@ -1,1 +1,1 @@
-"""What several benchmarks are made of."""
+"""Helpers that several benchmarks share."""

@@ -1,66 +1,70 @@
-"""Trials a minute of a search on a small network, with one worker and with two.
+"""Trials per minute of a search on a small network, with one worker and with two.
 
-    python benchmarks/search_workers.py
+    python benchmarks/once/search_workers.py
 
-A trial is one epoch of dense.yaml on all real images: bound by overhead as no other. Each search is a whole
-``python tune.py`` with ``--trials`` trials and no refit; its start is measured by a search of one trial a worker, and
-taken off. Medians over rounds, in which the numbers of workers take turns. On GPUs, ``--workers 1 2 4
+Data: all real images. A trial is one epoch of dense.yaml, which is limited by overhead. Each search is a whole
+``python tune.py`` with ``--trials`` trials and no refit; its start-up time is measured by a search of one trial per
+worker and subtracted. Medians over rounds, in which the numbers of workers take turns. On GPUs, ``--workers 1 2 4
 --workers-per-device 4`` shares one device.
+
+Takes about 6 minutes on two cores.
 """
 
 import argparse
+import os
 import statistics
+import subprocess
 import sys
 import tempfile
+import time
+from pathlib import Path
 
-from parts.arguments import count
-from parts.result import machine, write_json
-from parts.side import ROOT
-from parts.timed import command_seconds
+import torch
+
+from fmnist_pl.training.hardware import device_name
+
+TUNE = Path(__file__).parents[2] / "tune.py"
+SEARCH = ["--config", "dense.yaml", "--epochs", "1", "--pruner", "none", "--refit", "false", "--sampler", "random"]
 
 
 def main() -> None:
+    """Run the searches and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--trials", type=count, default=13, help="Of each search; the first of each worker is its start."
-    )
-    parser.add_argument("--workers", type=count, nargs="+", default=[1, 2], help="Numbers of processes to try.")
-    parser.add_argument("--rounds", type=count, default=3, help="Of all numbers of processes.")
-    parser.add_argument("--workers-per-device", type=int, default=1, help="Of tune.py.")
-    parser.add_argument("--json", default="runs/benchmarks/search_workers.json", help="Where the figures go.")
+    parser.add_argument("--trials", type=int, default=13, help="Trials of each search, more than workers.")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="Numbers of worker processes to try.")
+    parser.add_argument("--rounds", type=int, default=3, help="Number of rounds of all numbers of workers.")
+    parser.add_argument("--workers-per-device", type=int, default=1, help="Passed to tune.py.")
     options = parser.parse_args()
     if options.trials <= max(options.workers):
-        parser.error(f"--trials is {options.trials}: the first of each worker is its start, give more than those")
-    print(machine()["text"])
+        parser.error(f"--trials is {options.trials}: give more than --workers, whose first trials are not counted")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    print(f"{device_name(device)}, {os.cpu_count()} cores, torch {torch.__version__}")
     rounds = []
     for number in range(options.rounds):
-        rounds.append({workers: _trials_a_minute(workers, options) for workers in options.workers})
-        print(
-            f"round {number + 1}: {'   '.join(f'{n} workers {rate:.1f}' for n, rate in rounds[-1].items())}", flush=True
-        )
+        rounds.append({workers: _trials_per_minute(workers, options) for workers in options.workers})
+        rates = "   ".join(f"{workers} workers {rate:.1f}" for workers, rate in rounds[-1].items())
+        print(f"round {number + 1}: {rates}", flush=True)
     print("| workers | trials a minute | of the first |")
     print("|---|---|---|")
     for workers in options.workers:
         rate = statistics.median(row[workers] for row in rounds)
         ratio = statistics.median(row[workers] / row[options.workers[0]] for row in rounds)
         print(f"| {workers} | {rate:.1f} | {ratio:.2f} |")
-    write_json(options.json, {"trials": options.trials, "trials_per_minute": rounds})
-    print(f"figures: {options.json}")
 
 
-def _trials_a_minute(workers: int, options: argparse.Namespace) -> float:
-    start = _search(workers, workers, options.workers_per_device)
-    whole = _search(options.trials, workers, options.workers_per_device)
-    return 60 * (options.trials - workers) / (whole - start)
+def _trials_per_minute(workers: int, options: argparse.Namespace) -> float:
+    start_up = _search_seconds(workers, workers, options.workers_per_device)
+    total = _search_seconds(options.trials, workers, options.workers_per_device)
+    return 60 * (options.trials - workers) / (total - start_up)
 
 
-def _search(trials: int, workers: int, workers_per_device: int) -> float:
-    """Seconds of a search."""
-    command = [sys.executable, str(ROOT / "tune.py"), "--config", "dense.yaml", "--n-trials", str(trials)]
-    command += ["--epochs", "1", "--pruner", "none", "--refit", "false", "--sampler", "random"]
-    command += ["--workers", str(workers), "--workers-per-device", str(workers_per_device)]
+def _search_seconds(trials: int, workers: int, workers_per_device: int) -> float:
+    processes = ["--workers", str(workers), "--workers-per-device", str(workers_per_device)]
     with tempfile.TemporaryDirectory() as folder:
-        return command_seconds([*command, "--folder", folder])
+        command = [sys.executable, str(TUNE), *SEARCH, "--n-trials", str(trials), *processes, "--folder", folder]
+        start = time.perf_counter()
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+        return time.perf_counter() - start
 
 
 if __name__ == "__main__":

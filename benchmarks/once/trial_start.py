@@ -1,9 +1,10 @@
-"""What a trial of a search costs before it trains, and after: the overhead of one more training in a process.
+"""Overhead of one trial of a search: seconds to the first training step, and of everything but the steps.
 
-    python benchmarks/trial_start.py
+    python benchmarks/once/trial_start.py
 
-Trains dense.yaml on 1,000 real images for one epoch, again and again, as a trial does, once the images are in memory.
-Prints the seconds from the call of `train` to the first training step, and of the whole call without its steps.
+Data: 1,000 real images in memory. Trains dense.yaml for one epoch repeatedly in one process, as a trial does.
+
+Takes about 20 seconds.
 """
 
 import argparse
@@ -16,17 +17,22 @@ import time
 from pathlib import Path
 from typing import Any
 
+import yaml
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from fmnist_pl.training import train
-from fmnist_pl.training.resolve_config import resolve_config
-from fmnist_pl.tuning.configs import in_trial, write_config
-from fmnist_pl.tuning.keys import set_keys
+from fmnist_pl.training.options import Options
+
+TRIAL = [
+    *("--data.train_limit", "1000", "--trainer.max_epochs", "1", "--test_after_fit", "false", "--report", "false"),
+    *("--live_pictures", "false", "--trainer.logger", "false", "--trainer.enable_progress_bar", "false"),
+    *("--trainer.enable_model_summary", "false", "--threads", str(os.cpu_count() or 1)),
+]
 
 
-class Marks(Callback):
-    """When the first step began and the last ended."""
+class StepTimes(Callback):
+    """Start of the first training step and end of the last, in seconds of `time.perf_counter`."""
 
     first = last = 0.0
 
@@ -38,25 +44,26 @@ class Marks(Callback):
 
 
 def main() -> None:
+    """Time the trainings and print medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=20, help="Counted trainings, after two that warm up.")
+    parser.add_argument("--rounds", type=int, default=20, help="Number of counted trainings, after two for warm-up.")
     options = parser.parse_args()
-    base = resolve_config(["fit", "--config", "dense.yaml"])
-    small = set_keys(base, {"data.train_limit": 1000, "trainer.max_epochs": 1})
     with tempfile.TemporaryDirectory() as folder:
-        path = write_config(in_trial(small, Path(folder), "run", os.cpu_count() or 1), Path(folder, "config.yaml"))
+        config = Options("fit", ["--config", "dense.yaml", *TRIAL, "--trainer.default_root_dir", folder]).plain_config
+        path = Path(folder, "config.yaml")
+        path.write_text(yaml.safe_dump(config, sort_keys=False))
         rounds = [_round(path) for _ in range(options.rounds + 2)][2:]
-    starts, wholes = zip(*rounds, strict=True)
-    for name, seconds in (("to the first step", starts), ("all but the steps", wholes)):
+    starts, overheads = zip(*rounds, strict=True)
+    for name, seconds in (("to the first step", starts), ("all but the steps", overheads)):
         middle, low, high = statistics.median(seconds), min(seconds), max(seconds)
         print(f"{name}: median {middle:.3f} s, {low:.3f} to {high:.3f} s (n = {len(seconds)})")
 
 
 def _round(path: Path) -> tuple[float, float]:
-    marks, start = Marks(), time.perf_counter()
+    times, start = StepTimes(), time.perf_counter()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        train(["fit", "--config", str(path)], [marks])
-    return marks.first - start, time.perf_counter() - start - (marks.last - marks.first)
+        train(["fit", "--config", str(path)], [times])
+    return times.first - start, time.perf_counter() - start - (times.last - times.first)
 
 
 if __name__ == "__main__":
