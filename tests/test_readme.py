@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from fmnist_pl.config import find_config
 from fmnist_pl.reporting.__main__ import main as reporting
-from fmnist_pl.training.arguments import find_config, resolve
+from fmnist_pl.training.arguments import resolve
 from fmnist_pl.training.cli import FashionCLI
 from fmnist_pl.training.resolve_config import resolve_config
 from fmnist_pl.tuning import Search

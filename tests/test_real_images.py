@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from fmnist_pl.data import facts
-from fmnist_pl.data.files import find_folder, load_folder
+from fmnist_pl.data.folder import find_folder, load_folder
 from fmnist_pl.data.split import split
 from fmnist_pl.errors import UserError
 from fmnist_pl.training import train

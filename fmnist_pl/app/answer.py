@@ -7,10 +7,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from fmnist_pl.app.saliency import occlusion
 from fmnist_pl.data.facts import CLASSES
 from fmnist_pl.photos.verdict import judge
 from fmnist_pl.predictor import Predictor
-from fmnist_pl.saliency import occlusion
 
 ENLARGE = 10
 ORANGE = torch.tensor([255.0, 140.0, 0.0])

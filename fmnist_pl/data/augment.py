@@ -27,7 +27,6 @@ class Augment:
         zoom: Largest change of size either way, as a part (0.1 is 90% to 110%).
         brightness: Largest change of brightness either way, as a part (0.3 is 70% to 130%).
         erasing: Chance to blacken a rectangle of 2% to 33% of the image (Zhong et al. 2017).
-        crop_padding: Pad by so many black pixels on each side, then cut out 28x28 at random.
     """
 
     horizontal_flip: float = 0.0
@@ -37,12 +36,11 @@ class Augment:
     zoom: float = 0.0
     brightness: float = 0.0
     erasing: float = 0.0
-    crop_padding: int = 0
 
     def check(self) -> None:
         """Raise a UserError where a value is out of its range."""
         limits = {"horizontal_flip": 1.0, "shift": 1.0, "rotation": 180.0, "shear": 80.0}
-        limits |= {"zoom": 0.9, "brightness": 1.0, "erasing": 1.0, "crop_padding": 28}
+        limits |= {"zoom": 0.9, "brightness": 1.0, "erasing": 1.0}
         for name, highest in limits.items():
             if not 0 <= getattr(self, name) <= highest:
                 raise UserError(f"data.augment.{name} is {getattr(self, name)}: give 0 (off) to {highest:g}")
@@ -59,8 +57,6 @@ class Augment:
         """
         if self.horizontal_flip:
             images = _flip(images, self.horizontal_flip, generator)
-        if self.crop_padding:
-            images = _crop(images, self.crop_padding, generator)
         if self.shift or self.rotation or self.shear or self.zoom:
             images = self._affine(images, generator)
         if self.brightness:
@@ -90,15 +86,6 @@ def _draw(images: Tensor, count: int, generator: Generator) -> Tensor:
 def _flip(images: Tensor, chance: float, generator: Generator) -> Tensor:
     mirrored = _draw(images, 1, generator).view(-1, 1, 1, 1) < chance
     return torch.where(mirrored, images.flip(3), images)
-
-
-def _crop(images: Tensor, padding: int, generator: Generator) -> Tensor:
-    count, _, height, width = images.shape
-    top, left = (_draw(images, 2, generator) * (2 * padding + 1)).long()
-    rows = top[:, None, None] + torch.arange(height, device=images.device)[:, None]
-    columns = left[:, None, None] + torch.arange(width, device=images.device)
-    padded = F.pad(images, (padding, padding, padding, padding)).permute(0, 2, 3, 1)
-    return padded[torch.arange(count, device=images.device)[:, None, None], rows, columns].permute(0, 3, 1, 2)
 
 
 def _brighten(images: Tensor, most: float, generator: Generator) -> Tensor:

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fmnist_pl.data import facts
-from fmnist_pl.data.files import DEFAULT_FOLDER, TORCHVISION_FOLDER, load_folder
+from fmnist_pl.data.folder import DEFAULT_FOLDER, TORCHVISION_FOLDER, load_folder
 from fmnist_pl.errors import UserError
 
 TIMEOUT_SECONDS = 30.0

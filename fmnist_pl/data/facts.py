@@ -37,8 +37,3 @@ TRAIN_LABELS = IdxFile("train-labels-idx1-ubyte", "bad3541b69d912435c50bb6ba87be
 TEST_IMAGES = IdxFile("t10k-images-idx3-ubyte", "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b")
 TEST_LABELS = IdxFile("t10k-labels-idx1-ubyte", "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34")
 OFFICIAL_FILES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
-
-
-def class_names(count: int) -> list[str]:
-    """The names of ``count`` classes: the official ones, then ``class 10`` and so on."""
-    return [*CLASSES[:count], *(f"class {label}" for label in range(len(CLASSES), count))]

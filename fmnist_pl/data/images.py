@@ -1,6 +1,7 @@
-"""Images with their labels: what all of fmnist_pl/data hands on."""
+"""Images with their labels, and batches of them: the values that fmnist_pl/data passes on."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,18 +18,26 @@ class LabelledImages:
         return len(self.labels)
 
     def part(self, indices: Tensor) -> "LabelledImages":
-        """The images at these positions (M,), in this order."""
+        """Select the images at these positions (M,), in this order."""
         return LabelledImages(self.images[indices], self.labels[indices])
 
     def to(self, device: torch.device) -> "LabelledImages":
-        """The same on this device; itself if it is there."""
+        """Copy to a device; no copy is made if the data is there already."""
         return LabelledImages(self.images.to(device), self.labels.to(device))
 
 
 @dataclass(frozen=True)
 class TrainAndTest:
-    """The training and the test images, and where they are from (``real`` or ``synthetic``)."""
+    """Training and test images, and their source (``real`` or ``synthetic``)."""
 
     train: LabelledImages
     test: LabelledImages
     source: str
+
+
+class Batch(NamedTuple):
+    """Normalised float images (B, 1, 28, 28), int64 labels (B,), and their positions (B,) in the data set."""
+
+    images: Tensor
+    labels: Tensor
+    positions: Tensor

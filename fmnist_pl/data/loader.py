@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 
 from fmnist_pl.data.augment import Augment
 from fmnist_pl.data.facts import PIXEL_MEAN, PIXEL_STD
-from fmnist_pl.data.images import LabelledImages
+from fmnist_pl.data.images import Batch, LabelledImages
 from fmnist_pl.errors import UserError
 
 
@@ -28,7 +28,7 @@ def normalise(images: Tensor) -> Tensor:
 
 
 class BatchLoader:
-    """Yields ``(images, labels)``: float normalised (B, 1, 28, 28) and int64 (B,), on ``device``.
+    """Yields a `Batch` at a time, on ``device``.
 
     Every image comes once per epoch over all ranks. Batches are as equal in size as can be and none is above
     ``batch_size`` (422 batches of 128 or 127 for 54,000 images), so that no small rest makes a noisy last step and all
@@ -127,7 +127,7 @@ class BatchLoader:
         """Steps of an execution that come before this batch of the epoch."""
         return (self.epoch * len(self) + number) % self.steps_per_execution
 
-    def _make(self, batches: list[Tensor], first: int) -> list[tuple[Tensor, Tensor]]:
+    def _make(self, batches: list[Tensor], first: int) -> list[Batch]:
         """Several batches by one gather; ``first`` is the number of the first within the epoch."""
         indices, sizes = torch.cat(batches), [len(batch) for batch in batches]
         images = self.data.images[indices].to(self.device).float().mul_(1 / 255)
@@ -136,7 +136,8 @@ class BatchLoader:
             parts = list(normalise(images).split(sizes))
         else:
             parts = [normalise(self._augment(part, first + n)) for n, part in enumerate(images.split(sizes))]
-        return list(zip(parts, labels.split(sizes), strict=True))
+        positions = [batch.to(self.device) for batch in batches]
+        return [Batch(*parts) for parts in zip(parts, labels.split(sizes), positions, strict=True)]
 
     def _augment(self, images: Tensor, number: int) -> Tensor:
         assert self.augment is not None

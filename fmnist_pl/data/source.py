@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from fmnist_pl.data.download import WAYS_OUT, download
-from fmnist_pl.data.files import find_folder, load_folder
+from fmnist_pl.data.folder import find_folder, load_folder
 from fmnist_pl.data.images import TrainAndTest
 from fmnist_pl.data.synthetic import draw
 from fmnist_pl.errors import UserError

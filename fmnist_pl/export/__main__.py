@@ -5,7 +5,7 @@ import sys
 from fmnist_pl.start_up import quick_imports
 
 with quick_imports():
-    from fmnist_pl.commands import run
+    from fmnist_pl.console import run
     from fmnist_pl.export.export import export
 
 if __name__ == "__main__":

@@ -3,13 +3,13 @@
 import tempfile
 from pathlib import Path
 
+from fmnist_pl.atomic_files import replacing
 from fmnist_pl.data.source import load
 from fmnist_pl.errors import UserError
 from fmnist_pl.export.card import Check, model_card
 from fmnist_pl.export.checkpoint import Trained, load_checkpoint
 from fmnist_pl.export.formats import ENDINGS, Format, as_bytes
 from fmnist_pl.export.read import read_export
-from fmnist_pl.files import replacing
 from fmnist_pl.networks.from_pixels import FromPixels
 from fmnist_pl.predictor import Predictor
 from fmnist_pl.training.checkpoints import CHECKPOINT_FOLDER

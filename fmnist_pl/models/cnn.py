@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from fmnist_pl.models.base import Classifier
+from fmnist_pl.models.classifier import Classifier
 from fmnist_pl.networks import build
 from fmnist_pl.networks.layers import Activation, Initializer
 
@@ -55,5 +55,4 @@ class CNNClassifier(Classifier):
             batch_norm=batch_norm,
             conv_dropout=conv_dropout,
             dropout=dropout,
-            num_classes=self.num_classes,
         )

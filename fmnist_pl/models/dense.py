@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fmnist_pl.models.base import Classifier
+from fmnist_pl.models.classifier import Classifier
 from fmnist_pl.networks import build
 from fmnist_pl.networks.layers import Activation, Initializer
 
@@ -37,5 +37,4 @@ class DenseClassifier(Classifier):
             kernel_initializer=kernel_initializer,
             dropout=dropout,
             batch_norm=batch_norm,
-            num_classes=self.num_classes,
         )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fmnist_pl.models.base import Classifier
+from fmnist_pl.models.classifier import Classifier
 from fmnist_pl.networks import build
 from fmnist_pl.networks.layers import Activation
 from fmnist_pl.networks.stems import Stem
@@ -39,5 +39,4 @@ class StridedCNNClassifier(Classifier):
             stem_kernel=stem_kernel,
             activation=activation,
             norm_momentum=norm_momentum,
-            num_classes=self.num_classes,
         )

@@ -24,7 +24,6 @@ def cnn(
     batch_norm: bool,
     conv_dropout: float,
     dropout: float,
-    num_classes: int,
 ) -> nn.Module:
     """From (B, 1, 28, 28) to logits (B, classes); the arguments are those of `CNNClassifier`.
 
@@ -46,7 +45,7 @@ def cnn(
         layers.append(nn.Dropout2d(conv_dropout))
     layers.append(FlattenRows())
     features = _count_features(layers)
-    layers += dense_layers(features, hidden_sizes, num_classes, activation, dropout, batch_norm)
+    layers += dense_layers(features, hidden_sizes, activation, dropout, batch_norm)
     # channels_last: on a CPU five times as fast as torch's default, on a GPU what its tensor cores want
     network = nn.Sequential(*layers).train().to(memory_format=torch.channels_last)
     initialize(network, kernel_initializer)

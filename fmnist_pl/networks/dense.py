@@ -12,10 +12,9 @@ def dense(
     kernel_initializer: Initializer,
     dropout: float,
     batch_norm: bool,
-    num_classes: int,
 ) -> nn.Module:
     """From (B, 1, 28, 28) to logits (B, classes); the arguments are those of `DenseClassifier`."""
-    layers = dense_layers(IMAGE_SIZE**2, hidden_sizes, num_classes, activation, dropout, batch_norm)
+    layers = dense_layers(IMAGE_SIZE**2, hidden_sizes, activation, dropout, batch_norm)
     network = nn.Sequential(nn.Flatten(), *layers)
     initialize(network, kernel_initializer)
     return network

@@ -6,6 +6,8 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from fmnist_pl.data.facts import CLASSES
+
 Activation = Literal[
     "relu", "gelu", "elu", "selu", "silu", "leaky_relu",
     "tanh", "sigmoid", "hard_sigmoid", "softplus", "softsign", "linear",
@@ -76,7 +78,7 @@ def initialize(network: nn.Module, initializer: Initializer) -> None:
 
 
 def dense_layers(
-    in_features: int, sizes: list[int], out_features: int, activation: Activation, dropout: float, batch_norm: bool
+    in_features: int, sizes: list[int], activation: Activation, dropout: float, batch_norm: bool
 ) -> list[nn.Module]:
     """Hidden layers (dense, batch norm, activation, dropout) of these ``sizes``, and a dense output layer."""
     layers: list[nn.Module] = []
@@ -87,4 +89,4 @@ def dense_layers(
         layers.append(ACTIVATIONS[activation]())
         layers.append(nn.Dropout(dropout))  # there even at 0, so that checkpoints fit whatever the dropout
         in_features = size
-    return [*layers, nn.Linear(in_features, out_features)]
+    return [*layers, nn.Linear(in_features, len(CLASSES))]

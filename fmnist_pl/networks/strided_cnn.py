@@ -5,6 +5,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
+from fmnist_pl.data.facts import CLASSES
 from fmnist_pl.errors import UserError
 from fmnist_pl.networks.layers import ACTIVATIONS, Activation
 from fmnist_pl.networks.stems import STEMS, Stem, norm_without_scale
@@ -18,7 +19,6 @@ def strided_cnn(
     stem_kernel: int,
     activation: Activation,
     norm_momentum: float,
-    num_classes: int,
     stem: Stem = "learned",
 ) -> nn.Module:
     """From (B, 1, 28, 28) to logits (B, classes); the arguments are those of `StridedCNNClassifier`.
@@ -37,5 +37,5 @@ def strided_cnn(
         if number < len(filters) - 1:
             layers.append(nn.MaxPool2d(2))
         layers += [norm_without_scale(out_channels, norm_momentum), make_activation()]
-    layers += [nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(filters[-1], num_classes, bias=False)]
+    layers += [nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(filters[-1], len(CLASSES), bias=False)]
     return nn.Sequential(*layers).to(memory_format=torch.channels_last)

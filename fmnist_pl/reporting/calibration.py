@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from fmnist_pl.reporting.judgement import BINS
+from fmnist_pl.reporting.evaluation import BINS
 from fmnist_pl.reporting.style import BLUE, GREY, ORANGE
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from fmnist_pl.atomic_files import replacing
 from fmnist_pl.errors import UserError
-from fmnist_pl.files import replacing
 from fmnist_pl.reporting.curves import overlaid_curves_figure
 from fmnist_pl.reporting.page import render
 from fmnist_pl.reporting.picture_files import Picture, png_of

@@ -7,9 +7,9 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from fmnist_pl.data.facts import class_names
+from fmnist_pl.atomic_files import replacing
+from fmnist_pl.data.facts import CLASSES
 from fmnist_pl.data.images import LabelledImages, TrainAndTest
-from fmnist_pl.files import replacing
 from fmnist_pl.reporting.galleries import gallery_figure
 from fmnist_pl.reporting.page import render
 from fmnist_pl.reporting.picture_files import Picture, write_pictures
@@ -32,7 +32,7 @@ def write_data_sheet(data: TrainAndTest, folder: Path) -> Path:
     Raises:
         UserError: The folder cannot be written.
     """
-    names = class_names(1 + int(max(data.train.labels.max(), data.test.labels.max())))
+    names = list(CLASSES)
     train, test = (counts_of(part.labels, len(names)).tolist() for part in (data.train, data.test))
     pictures = _pictures(data, names)
     drawn = write_pictures(pictures, folder, "data sheet")

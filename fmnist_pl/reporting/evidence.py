@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fmnist_pl.reporting.judgement import Judgement
+from fmnist_pl.reporting.evaluation import Evaluation
 from fmnist_pl.reporting.runs import History
 
 
@@ -22,7 +22,7 @@ class Evidence:
     """Empty where it is not known."""
     chosen_epoch: int | None
     """The epoch whose weights were tested, from 0."""
-    judgement: Judgement
+    evaluation: Evaluation
     """Of the test images."""
     test_images: np.ndarray
     train_images: np.ndarray
@@ -36,10 +36,10 @@ class Evidence:
 
     @property
     def class_names(self) -> list[str]:
-        return self.judgement.class_names
+        return self.evaluation.class_names
 
     def pair_examples(self, pair: Sequence[int], count: int) -> list[int]:
         """Positions of the most confident mistakes between two classes."""
-        judgement = self.judgement
-        of_pair = [i for i in judgement.wrong if {judgement.labels[i], judgement.predictions[i]} == set(pair)]
+        evaluation = self.evaluation
+        of_pair = [i for i in evaluation.wrong if {evaluation.labels[i], evaluation.predictions[i]} == set(pair)]
         return [int(position) for position in of_pair[:count]]

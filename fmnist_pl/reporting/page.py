@@ -11,8 +11,8 @@ import numpy as np
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from fmnist_pl.reporting.evaluation import hardest_pairs
 from fmnist_pl.reporting.evidence import Evidence
-from fmnist_pl.reporting.judgement import hardest_pairs
 from fmnist_pl.reporting.picture_files import Picture
 
 PAIRS, EXAMPLES = 6, 8
@@ -39,7 +39,7 @@ def report_page(evidence: Evidence, pictures: Mapping[str, Picture], drawn: Mapp
         drawn,
         title=f"{evidence.metrics['config']}: report of a run on {evidence.metrics['data_source']} images",
         metrics=evidence.metrics,
-        judgement=evidence.judgement,
+        evaluation=evidence.evaluation,
         captions={name: picture.caption for name, picture in pictures.items()},
         missing=MISSING,
         pairs=_pair_rows(evidence),
@@ -73,7 +73,7 @@ def _environment() -> Environment:
 
 def _pair_rows(evidence: Evidence) -> list[dict[str, Any]]:
     """The pairs of classes that are hardest to tell apart, with examples."""
-    confusion, names = evidence.judgement.confusion, evidence.class_names
+    confusion, names = evidence.evaluation.confusion, evidence.class_names
     return [
         {
             "first": names[a],
@@ -83,7 +83,7 @@ def _pair_rows(evidence: Evidence) -> list[dict[str, Any]]:
             "second_as_first": int(confusion[b, a]),
             "rate": (confusion[a, b] + confusion[b, a]) / (confusion[a].sum() + confusion[b].sum()),
             "examples": [
-                {"source": _small_image(evidence.test_images[i]), "text": evidence.judgement.caption(i)}
+                {"source": _small_image(evidence.test_images[i]), "text": evidence.evaluation.caption(i)}
                 for i in evidence.pair_examples((a, b), EXAMPLES)
             ],
         }

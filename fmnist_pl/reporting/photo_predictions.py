@@ -4,7 +4,7 @@ import csv
 import json
 from pathlib import Path
 
-from fmnist_pl.files import replacing
+from fmnist_pl.atomic_files import replacing
 from fmnist_pl.photos.load import Photos
 from fmnist_pl.photos.read import read_photo
 from fmnist_pl.photos.verdict import TOP, Verdict

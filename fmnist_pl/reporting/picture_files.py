@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from rich.progress import track
 
-from fmnist_pl.files import replacing
+from fmnist_pl.atomic_files import replacing
 from fmnist_pl.reporting.style import picture_style
 
 

@@ -18,21 +18,21 @@ GALLERY = 25
 
 def pictures_of(evidence: Evidence) -> dict[str, Picture]:
     """The pictures that there is evidence for, by the name of their files."""
-    judgement, names = evidence.judgement, evidence.class_names
-    f1 = [scores.f1 for scores in judgement.per_class.values()]
-    correct = judgement.predictions == judgement.labels
+    evaluation, names = evidence.evaluation, evidence.class_names
+    f1 = [scores.f1 for scores in evaluation.per_class.values()]
+    correct = evaluation.predictions == evaluation.labels
     pictures = {
         "confusion_matrix": Picture(
             "Rows are what the images show, columns what they were taken for: images, and percent of the row.",
-            lambda: confusion_figure(judgement.confusion, names),
+            lambda: confusion_figure(evaluation.confusion, names),
         ),
         "f1_per_class": Picture(
             "F1 is the harmonic mean of precision and recall.",
-            lambda: f1_figure(f1, names, judgement.macro.f1),
+            lambda: f1_figure(f1, names, evaluation.macro.f1),
         ),
         "reliability": Picture(
             "Bars on the dashed line: of the predictions made with 80% confidence, 80% are right.",
-            lambda: reliability_figure(judgement.confidences, correct, judgement.calibration_error),
+            lambda: reliability_figure(evaluation.confidences, correct, evaluation.calibration_error),
         ),
         "test_samples": Picture(
             "The first test images: what they were taken for, and what they are; wrong ones are orange and framed.",
@@ -45,10 +45,10 @@ def pictures_of(evidence: Evidence) -> dict[str, Picture]:
             ),
         ),
     }
-    if len(judgement.wrong):
+    if len(evaluation.wrong):
         pictures["most_confidently_wrong"] = Picture(
             "The mistakes that the network was most sure of, with its confidence.",
-            lambda: _test_gallery(evidence, judgement.wrong[:GALLERY], "Most confidently wrong"),
+            lambda: _test_gallery(evidence, evaluation.wrong[:GALLERY], "Most confidently wrong"),
         )
     if evidence.history:
         pictures["learning_curves"] = Picture(
@@ -76,10 +76,10 @@ def pictures_of(evidence: Evidence) -> dict[str, Picture]:
 
 
 def _test_gallery(evidence: Evidence, positions: Sequence[int] | np.ndarray, title: str) -> Figure:
-    judgement = evidence.judgement
+    evaluation = evidence.evaluation
     return gallery_figure(
         evidence.test_images[positions],
-        [judgement.caption(i) for i in positions],
+        [evaluation.caption(i) for i in positions],
         title,
-        marked=[bool(judgement.predictions[i] != judgement.labels[i]) for i in positions],
+        marked=[bool(evaluation.predictions[i] != evaluation.labels[i]) for i in positions],
     )

@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fmnist_pl.data.facts import class_names
-from fmnist_pl.files import replacing
+from fmnist_pl.atomic_files import replacing
+from fmnist_pl.data.facts import CLASSES
 
 
 def write_predictions(path: Path, labels: Tensor, probabilities: Tensor) -> None:
@@ -19,12 +19,12 @@ def write_predictions(path: Path, labels: Tensor, probabilities: Tensor) -> None
         probabilities: float (N, classes).
     """
     with replacing(path) as file:
-        writer, names = csv.writer(file), class_names(probabilities.shape[1])
-        writer.writerow(["index", "label", "prediction", *(f"p({name})" for name in names)])
+        writer = csv.writer(file)
+        writer.writerow(["index", "label", "prediction", *(f"p({name})" for name in CLASSES)])
         predictions = probabilities.argmax(dim=1)
         rows = zip(labels.tolist(), predictions.tolist(), probabilities.tolist(), strict=True)
         for index, (label, prediction, row) in enumerate(rows):
-            writer.writerow([index, names[label], names[prediction], *(f"{p:.6f}" for p in row)])
+            writer.writerow([index, CLASSES[label], CLASSES[prediction], *(f"{p:.6f}" for p in row)])
 
 
 def concatenate(batches: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from fmnist_pl.files import replacing
+from fmnist_pl.atomic_files import replacing
 from fmnist_pl.reporting.classification_report import report_text, write_report_csv
 from fmnist_pl.reporting.evidence import Evidence
 from fmnist_pl.reporting.page import report_page
@@ -28,12 +28,12 @@ def write_report(evidence: Evidence, folder: Path) -> Path:
     Raises:
         UserError: The folder cannot be written.
     """
-    judgement = evidence.judgement
+    evaluation = evidence.evaluation
     with replacing(folder / "classification_report.txt") as file:
-        file.write(report_text(judgement))
+        file.write(report_text(evaluation))
     with replacing(folder / "classification_report.csv") as file:
-        write_report_csv(file, judgement)
-    labels, probabilities = torch.from_numpy(judgement.labels), torch.from_numpy(judgement.probabilities)
+        write_report_csv(file, evaluation)
+    labels, probabilities = torch.from_numpy(evaluation.labels), torch.from_numpy(evaluation.probabilities)
     write_predictions(folder / "predictions.csv", labels, probabilities)
     pictures = pictures_of(evidence)
     drawn = write_pictures(pictures, folder, "report")

@@ -8,7 +8,7 @@ import optuna
 from matplotlib.figure import Figure
 from optuna.trial import TrialState
 
-from fmnist_pl.files import replacing
+from fmnist_pl.atomic_files import replacing
 from fmnist_pl.reporting import search_figures as figures
 from fmnist_pl.reporting.style import picture_style
 

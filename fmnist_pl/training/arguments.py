@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from fmnist_pl.config import find_config, known_configs
 from fmnist_pl.errors import UserError
 from fmnist_pl.export.read import about_safetensors
 from fmnist_pl.training.checkpoints import load_config
 from fmnist_pl.weights import SHIPPED
 
-CONFIG_FOLDER = Path(__file__).parents[2] / "configs"
 COMMANDS = {
     "fit": "Train a config's network, then test its best epoch once (--config cnn.yaml).",
     "validate": "Accuracy and loss of a checkpoint on the validation images (--ckpt_path FILE).",
@@ -54,9 +54,7 @@ def resolve(arguments: list[str]) -> tuple[list[str], str | None]:
     if command == "predict" and "--ckpt_path" not in resolved and PHOTOS in resolved:
         _put_below(resolved, command, _shipped_config())
     if command is not None and not any(argument.startswith(SAY_THE_MODEL) for argument in resolved):
-        raise UserError(
-            f"{command} of which model? Add --config NAME.yaml ({_known(CONFIG_FOLDER)}) or --ckpt_path FILE"
-        )
+        raise UserError(f"{command} of which model? Add --config NAME.yaml ({known_configs()}) or --ckpt_path FILE")
     if command is not None and "--ckpt_path" in resolved[:-1]:
         config = load_config(Path(resolved[resolved.index("--ckpt_path") + 1]))
         if command != "fit":
@@ -76,22 +74,6 @@ def _shipped_config() -> dict[str, Any]:
     """That of the weights which come with the package."""
     config = about_safetensors(SHIPPED)["config"]
     return {"name": config["name"], "model": config["model"], "trainer": {"precision": "32-true"}}
-
-
-def find_config(name: str, folder: Path = CONFIG_FOLDER) -> Path:
-    """A config by its path as given, else by its name in ``folder``, with or without ``.yaml``.
-
-    Raises:
-        UserError: There is none; the message lists those of the folder.
-    """
-    for path in (Path(name), folder / name, folder / f"{name}.yaml"):
-        if path.is_file():
-            return path
-    raise UserError(f"no config {name}: neither a file of that name nor one in {folder} ({_known(folder)})")
-
-
-def _known(folder: Path) -> str:
-    return ", ".join(sorted(path.name for path in folder.glob("*.yaml")))
 
 
 def _split_equals(arguments: list[str]) -> list[str]:

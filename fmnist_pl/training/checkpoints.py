@@ -11,8 +11,8 @@ from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
 from torch import nn
 
+from fmnist_pl.atomic_files import copy_file, replacing
 from fmnist_pl.errors import UserError
-from fmnist_pl.files import copy_file, replacing
 
 CHECKPOINT_FOLDER = "checkpoints"
 BEST = "best"

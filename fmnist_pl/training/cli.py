@@ -16,18 +16,18 @@ from fmnist_pl.reporting.predictions_file import concatenate, write_predictions
 from fmnist_pl.reporting.summary import summary_table
 from fmnist_pl.training import record
 from fmnist_pl.training.callbacks import fit_callbacks
+from fmnist_pl.training.callbacks.progress import progress_bar
+from fmnist_pl.training.callbacks.stopwatch import Stopwatch
 from fmnist_pl.training.checkpoints import AtomicCheckpointIO, BestCheckpoint, LastCheckpoint, figures_of, load_weights
 from fmnist_pl.training.command_line import CommandLine
 from fmnist_pl.training.execution import Executions
 from fmnist_pl.training.hardware import choose_device_type, choose_precision, short_precision
 from fmnist_pl.training.interrupted import end_other_processes, how_to_go_on
 from fmnist_pl.training.predict_photos import load_shipped, tell_photos
-from fmnist_pl.training.progress import progress_bar
 from fmnist_pl.training.run_keeper import RunKeeper
 from fmnist_pl.training.run_logger import RunLogger
 from fmnist_pl.training.run_report import KeptPredictions, history_beside, write_history, write_run_report
 from fmnist_pl.training.steps_per_execution import steps_per_execution
-from fmnist_pl.training.stopwatch import Stopwatch
 
 
 class FashionCLI(CommandLine):
@@ -160,7 +160,7 @@ class FashionCLI(CommandLine):
         return next((path for path in best + last if path), None)
 
     def _test_metrics(self) -> dict[str, Any]:
-        return self._kept.judgement().as_dict() | record.stage_metrics(self.trainer.callback_metrics, "test")
+        return self._kept.evaluation().as_dict() | record.stage_metrics(self.trainer.callback_metrics, "test")
 
     def _describe(self) -> dict[str, Any]:
         name, seed = self._get(self.config, "name"), self.datamodule.seed

@@ -9,6 +9,7 @@ from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCL
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
 from fmnist_pl.models import Classifier
 from fmnist_pl.training.arguments import COMMANDS, command_of, resolve
+from fmnist_pl.training.callbacks.stop_at_accuracy import StopAtAccuracy
 from fmnist_pl.training.parser import (
     OneLineErrorParser,
     add_fit_arguments,
@@ -17,7 +18,6 @@ from fmnist_pl.training.parser import (
     add_run_arguments,
 )
 from fmnist_pl.training.run_keeper import RunKeeper
-from fmnist_pl.training.stopping import StopAtAccuracy
 
 __all__ = ["CommandLine", "StopAtAccuracy"]  # StopAtAccuracy: so that configs find it by its name
 

@@ -10,8 +10,9 @@ from lightning.pytorch.callbacks import Callback, WeightAveraging
 from torch import Tensor
 from torch.optim import Optimizer
 
-from fmnist_pl.models.base import Batch, Classifier
-from fmnist_pl.training.step_seeds import StepSeeds
+from fmnist_pl.data.images import Batch
+from fmnist_pl.models.classifier import Classifier
+from fmnist_pl.training.callbacks.step_seeds import StepSeeds
 
 
 class Executions(Callback):
@@ -66,7 +67,7 @@ class Execution:
         losses, logits = zip(*(self._step(batch, number) for number, batch in enumerate(batches, first)), strict=True)
         if self._loop.batch_progress.is_last_batch:
             self._end_epoch()
-        all_labels = [labels for _, labels in batches]
+        all_labels = [batch.labels for batch in batches]
         means, sizes = torch.stack(losses), torch.tensor([len(labels) for labels in all_labels])
         loss_sum = (means * sizes.to(means.device, non_blocking=True)).sum()  # else a GPU is waited for
         self._model.totals["train"].update(loss_sum, torch.cat(logits), torch.cat(all_labels))

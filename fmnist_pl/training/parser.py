@@ -7,7 +7,7 @@ from jsonargparse.typing import PositiveInt
 from lightning.pytorch.cli import LightningArgumentParser
 
 from fmnist_pl.errors import UserError
-from fmnist_pl.models.base import OptimizerFactory, SchedulerFactory
+from fmnist_pl.models.classifier import OptimizerFactory, SchedulerFactory
 from fmnist_pl.training.messages import HELP, in_few_words
 
 

@@ -11,9 +11,9 @@ import torch
 from lightning import LightningModule, Trainer
 
 from fmnist_pl import __version__
-from fmnist_pl.files import replacing
+from fmnist_pl.atomic_files import replacing
+from fmnist_pl.training.callbacks.stopwatch import Stopwatch
 from fmnist_pl.training.hardware import device_name, short_precision
-from fmnist_pl.training.stopwatch import Stopwatch
 
 FILE_NAME = "metrics.json"
 

@@ -7,7 +7,7 @@ import yaml
 from lightning import LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 
-from fmnist_pl.files import replacing
+from fmnist_pl.atomic_files import replacing
 
 
 class RunKeeper(SaveConfigCallback):

@@ -12,13 +12,13 @@ from lightning.pytorch.utilities.model_summary import ModelSummary
 from torch import Tensor
 from torchmetrics.utilities.distributed import gather_all_tensors
 
+from fmnist_pl.atomic_files import replacing
 from fmnist_pl.data.augment import Augment
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
-from fmnist_pl.data.facts import class_names
+from fmnist_pl.data.facts import CLASSES
 from fmnist_pl.data.loader import normalise
 from fmnist_pl.errors import UserError
-from fmnist_pl.files import replacing
-from fmnist_pl.reporting.judgement import Judgement
+from fmnist_pl.reporting.evaluation import Evaluation
 from fmnist_pl.reporting.runs import HISTORY, json_file
 
 FOLDER = "report"
@@ -31,7 +31,7 @@ class KeptPredictions(Callback):
     def __init__(self) -> None:
         self.positions = self.labels = torch.empty(0, dtype=torch.long)
         self.logits = torch.empty(0)
-        self._batches: list[tuple[Tensor, Tensor]] = []
+        self._batches: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._batches.clear()
@@ -39,17 +39,16 @@ class KeptPredictions(Callback):
     def on_test_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Tensor, batch: Any, batch_idx: int
     ) -> None:
-        self._batches.append((batch[1], outputs.detach().clone()))
+        self._batches.append((batch.positions, batch.labels, outputs.detach().clone()))
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        labels, logits = (torch.cat(parts) for parts in zip(*self._batches, strict=True))
+        parts = [torch.cat(parts) for parts in zip(*self._batches, strict=True)]
         self._batches.clear()
-        mine = torch.cat(trainer.test_dataloaders.batch_indices())[: len(labels)].to(labels.device)
-        positions, labels, logits = (_of_all_ranks(trainer, values) for values in (mine, labels, logits))
+        positions, labels, logits = (_of_all_ranks(trainer, part) for part in parts)
         order = positions.argsort()
         self.positions, self.labels, self.logits = positions[order], labels[order], logits[order]
 
-    def judgement(self) -> Judgement:
+    def evaluation(self) -> Evaluation:
         """What the predictions are worth.
 
         Raises:
@@ -59,7 +58,7 @@ class KeptPredictions(Callback):
             raise UserError("the test saw no images: raise trainer.limit_test_batches")
         # in double precision, lest two probabilities become equal that were not
         probabilities = self.logits.double().softmax(dim=1).numpy()
-        return Judgement(self.labels.numpy(), probabilities, class_names(probabilities.shape[1]))
+        return Evaluation(self.labels.numpy(), probabilities, list(CLASSES))
 
 
 def write_history(folder: Path, history: list[dict[str, float]]) -> None:
@@ -103,14 +102,14 @@ def write_run_report(
     from fmnist_pl.reporting.evidence import Evidence
     from fmnist_pl.reporting.insides import feature_maps, first_filters
     from fmnist_pl.reporting.report import write_report
-    from fmnist_pl.training.judgement_events import log_judgement
+    from fmnist_pl.training.evaluation_events import log_evaluation
 
     started = time.perf_counter()
     folder = Path(trainer.loggers[0].log_dir, FOLDER)
     model, data = trainer.lightning_module, trainer.datamodule
     train = data.loaded.train
     tested = data.test_data.images[kept.positions.to(data.test_data.images.device)].cpu()
-    judgement = kept.judgement()
+    evaluation = kept.evaluation()
     model.eval()
     evidence = Evidence(
         metrics=metrics,
@@ -118,7 +117,7 @@ def write_run_report(
         model_summary=str(ModelSummary(model, max_depth=2)),
         history=history,
         chosen_epoch=int(model.history[-1]["epoch"]) if model.history else None,
-        judgement=judgement,
+        evaluation=evaluation,
         test_images=tested[:, 0].numpy(),
         train_images=train.images[:SAMPLES, 0].numpy(),
         train_labels=train.labels[:SAMPLES].numpy(),
@@ -128,7 +127,7 @@ def write_run_report(
     )
     page = write_report(evidence, folder)
     if config["trainer"]["logger"] is not False:
-        log_judgement(trainer, judgement, tested)
+        log_evaluation(trainer, evaluation, tested)
     print(f"  report: {page}  ({time.perf_counter() - started:.1f} s)", flush=True)
 
 

@@ -15,10 +15,10 @@ from lightning.pytorch.callbacks import (
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from fmnist_pl.models.base import Classifier
-from fmnist_pl.training.guards import NanGuard
-from fmnist_pl.training.step_seeds import StepSeeds
-from fmnist_pl.training.stopwatch import Stopwatch
+from fmnist_pl.models.classifier import Classifier
+from fmnist_pl.training.callbacks.nan_guard import NanGuard
+from fmnist_pl.training.callbacks.step_seeds import StepSeeds
+from fmnist_pl.training.callbacks.stopwatch import Stopwatch
 
 MOST = 25
 """Beyond it what is saved of each step, the loop's time over this number, is nothing any more."""

@@ -5,8 +5,8 @@ from typing import Any
 from jsonargparse import ArgumentParser
 from lightning.pytorch.cli import LightningArgumentParser
 
+from fmnist_pl.config import CONFIG_FOLDER, find_config
 from fmnist_pl.errors import UserError
-from fmnist_pl.training.arguments import CONFIG_FOLDER, find_config
 from fmnist_pl.training.parser import OneLineErrorParser
 from fmnist_pl.tuning.search import Search
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from fmnist_pl.files import replacing
+from fmnist_pl.atomic_files import replacing
 from fmnist_pl.tuning.keys import set_keys
 from fmnist_pl.tuning.search import Search
 from fmnist_pl.tuning.space import Space

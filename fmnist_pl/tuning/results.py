@@ -5,7 +5,7 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial
 
-from fmnist_pl.files import replacing
+from fmnist_pl.atomic_files import replacing
 from fmnist_pl.reporting.search_tables import trials_table, values_text, write_trials
 from fmnist_pl.tuning.configs import handed_over, with_overrides, write_config
 from fmnist_pl.tuning.ranking import ranked

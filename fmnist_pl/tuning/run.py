@@ -11,8 +11,8 @@ from typing import Any
 import optuna
 import torch
 
+from fmnist_pl.atomic_files import copy_file
 from fmnist_pl.errors import StoppedError, UserError
-from fmnist_pl.files import copy_file
 from fmnist_pl.training.resolve_config import resolve_config
 from fmnist_pl.tuning.checks import check_against_config, check_refit
 from fmnist_pl.tuning.command_line import parse, stages_of

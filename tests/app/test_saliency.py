@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
+from fmnist_pl.app.saliency import occlusion
 from fmnist_pl.predictor import Predictor
-from fmnist_pl.saliency import occlusion
 
 
 def by_one_corner(images: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torchvision.datasets import FashionMNIST
 from fmnist_pl.data import download as download_module
 from fmnist_pl.data import facts
 from fmnist_pl.data.download import download
-from fmnist_pl.data.files import load_folder
+from fmnist_pl.data.folder import load_folder
 from fmnist_pl.data.source import load
 from fmnist_pl.errors import UserError
 

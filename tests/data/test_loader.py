@@ -16,7 +16,7 @@ def data(size: int = 103) -> LabelledImages:
 
 
 def seen(loader: BatchLoader) -> list[int]:
-    return [int(label) for _, labels in loader for label in labels]
+    return [int(label) for batch in loader for label in batch.labels]
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 3])
@@ -31,14 +31,21 @@ def test_every_image_once_over_all_ranks(world_size: int) -> None:
 
 
 def test_ranks_share_each_batch_of_one_process() -> None:
-    one = [set(labels.tolist()) for _, labels in BatchLoader(data(), 20, shuffle=True)]
+    one = [set(batch.labels.tolist()) for batch in BatchLoader(data(), 20, shuffle=True)]
     two = [BatchLoader(data(), 20, shuffle=True, rank=rank, world_size=2) for rank in range(2)]
-    together = [set(a.tolist()) | set(b.tolist()) for (_, a), (_, b) in zip(*two, strict=True)]
+    together = [set(a.tolist()) | set(b.tolist()) for (_, a, _), (_, b, _) in zip(*two, strict=True)]
     assert one == together
 
 
+def test_batches_say_which_images_they_hold() -> None:
+    source = data()
+    for images, labels, positions in BatchLoader(source, 20, shuffle=True):
+        assert torch.equal(source.labels[positions], labels)
+        torch.testing.assert_close(images, (source.images[positions].float() / 255 - 0.2860) / 0.3530)
+
+
 def test_batches_are_of_equal_size() -> None:
-    sizes = [len(labels) for _, labels in BatchLoader(data(), 20)]
+    sizes = [len(batch) for _, batch, _ in BatchLoader(data(), 20)]
     assert sum(sizes) == 103
     assert max(sizes) <= 20
     assert max(sizes) - min(sizes) <= 1
@@ -65,7 +72,7 @@ def test_unshuffled_is_in_order() -> None:
 @pytest.mark.parametrize("stop_after", [1, 3, 6])
 def test_going_on_from_a_saved_state(stop_after: int) -> None:
     def batches(loader: BatchLoader) -> list[torch.Tensor]:
-        return [images for images, _ in loader]
+        return [batch.images for batch in loader]
 
     augment = Augment(horizontal_flip=0.5, shift=0.1, erasing=0.5)
     whole = BatchLoader(data(), 20, shuffle=True, seed=4, augment=augment)
@@ -93,7 +100,7 @@ def test_an_abandoned_pass_does_not_shorten_the_next() -> None:
 
 
 def test_images_are_normalised_floats() -> None:
-    images, labels = next(iter(BatchLoader(data(), 103)))
+    images, labels, _ = next(iter(BatchLoader(data(), 103)))
     assert images.shape == (103, 1, 28, 28)
     assert (images.dtype, labels.dtype) == (torch.float32, torch.int64)
     expected = (data().images.float() / 255 - 0.2860) / 0.3530

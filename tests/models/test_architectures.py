@@ -36,7 +36,6 @@ def test_logits_and_probabilities(make: Callable[[], Classifier]) -> None:
     model, images = make().eval(), torch.randn(5, 1, 28, 28)
     assert model(images).shape == (5, 10)
     torch.testing.assert_close(model.probabilities(images).sum(1), torch.ones(5))
-    assert make(num_classes=7)(images).shape == (5, 7)
 
 
 OPTIONS: list[dict[str, Any]] = [

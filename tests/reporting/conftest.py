@@ -23,7 +23,7 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Reported:
 
     root = tmp_path_factory.mktemp("reported")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fmnist_pl.training.live_pictures.SHARE", float("inf"))
+        patch.setattr("fmnist_pl.training.callbacks.live_figures.SHARE", float("inf"))
         metrics = train(
             ["fit", "--config", "cnn.yaml", *SMALL, "--trainer.max_epochs", "3"]
             + ["--trainer.default_root_dir", str(root), "--data.batch_size", "60", "--histograms", "true"]

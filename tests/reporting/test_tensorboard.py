@@ -8,7 +8,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from fmnist_pl.data.facts import CLASSES
-from fmnist_pl.training.live_pictures import LivePictures
+from fmnist_pl.training.callbacks.live_figures import LiveFigures
 from tests.conftest import run_folder
 from tests.reporting.conftest import Reported
 
@@ -65,5 +65,5 @@ def test_pictures_are_a_small_part_of_a_training(fit: Callable[..., Any], tmp_pa
 def test_no_pictures_when_told_so(
     fit: Callable[..., Any], arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(LivePictures, "on_train_start", lambda *_: pytest.fail("pictures"))
+    monkeypatch.setattr(LiveFigures, "on_train_start", lambda *_: pytest.fail("pictures"))
     fit(*arguments)

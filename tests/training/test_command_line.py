@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from fmnist_pl.config import find_config
 from fmnist_pl.training import main
-from fmnist_pl.training.arguments import find_config, resolve
+from fmnist_pl.training.arguments import resolve
 from tests.conftest import NO_PICTURES, SMALL
 
 

@@ -9,7 +9,7 @@ import torch
 from lightning import LightningModule, Trainer
 
 from fmnist_pl.training import train
-from fmnist_pl.training.compiled import Compile
+from fmnist_pl.training.callbacks.compile import Compile
 from tests.conftest import SMALL, run_folder, weights
 from tests.training.test_resume import SCHEDULES, StoppedError, stop_after
 

@@ -7,8 +7,8 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from fmnist_pl.errors import UserError
-from fmnist_pl.models.base import Classifier
-from fmnist_pl.training.stopwatch import Stopwatch
+from fmnist_pl.models.classifier import Classifier
+from fmnist_pl.training.callbacks.stopwatch import Stopwatch
 
 
 class Compile(Callback):
@@ -50,14 +50,14 @@ def _warm_up(trainer: Trainer, model: Classifier) -> None:
     """Compile forward and backward on a batch; weights, gradients, statistics and random states stay as they are."""
     loader = trainer.datamodule.train_dataloader()
     batch = next(iter(loader))
-    images, labels = batch[0] if isinstance(batch, list) else batch
+    batch = batch[0] if isinstance(batch, list) else batch
     if len({len(indices) for indices in loader.batch_indices()}) > 1:
-        torch._dynamo.maybe_mark_dynamic(images, 0)  # one compilation for batches of either size
+        torch._dynamo.maybe_mark_dynamic(batch.images, 0)  # one compilation for batches of either size
     buffers = [(buffer, buffer.clone()) for buffer in model.network.buffers()]
     device = trainer.strategy.root_device
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         with trainer.precision_plugin.train_step_context():
-            loss, _ = model.shared_step((images, labels), "train")
+            loss, _ = model.shared_step(batch, "train")
         torch.autograd.grad(loss, [p for p in model.parameters() if p.requires_grad])
     for buffer, before in buffers:
         buffer.copy_(before)

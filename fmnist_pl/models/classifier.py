@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from fmnist_pl.data.facts import IMAGE_SIZE
+from fmnist_pl.data.facts import CLASSES, IMAGE_SIZE
+from fmnist_pl.data.images import Batch
 from fmnist_pl.errors import UserError
+from fmnist_pl.models.metrics import EpochMetrics
 from fmnist_pl.models.schedules import Plateau, StepSchedule
-from fmnist_pl.models.totals import EpochTotals
 
-Batch = tuple[Tensor, Tensor]
 OptimizerFactory = Callable[[Iterable], Optimizer]
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
 NEVER = 2**31
@@ -35,7 +35,6 @@ class Classifier(LightningModule):
 
     def __init__(
         self,
-        num_classes: int = 10,
         label_smoothing: float = 0.0,
         class_weights: list[float] | None = None,
         bias_lr_scale: float = 1.0,
@@ -45,7 +44,6 @@ class Classifier(LightningModule):
         """Set up what does not depend on the architecture.
 
         Args:
-            num_classes: How many classes the network tells apart.
             label_smoothing: Part of each target spread evenly over all classes, in training (Szegedy et al. 2016).
             class_weights: Weight of each class in the training loss; null for equal weights.
             bias_lr_scale: Learning rate of biases (and of batch norm) as a multiple of the kernels'.
@@ -54,17 +52,17 @@ class Classifier(LightningModule):
         """
         super().__init__()
         self.save_hyperparameters(ignore=["optimizer", "lr_scheduler"], logger=False)
-        self.num_classes, self.label_smoothing, self.bias_lr_scale = num_classes, label_smoothing, bias_lr_scale
+        self.label_smoothing, self.bias_lr_scale = label_smoothing, bias_lr_scale
         self.optimizer, self.lr_scheduler = optimizer, lr_scheduler
-        if class_weights is not None and len(class_weights) != num_classes:
+        if class_weights is not None and len(class_weights) != len(CLASSES):
             raise UserError(
-                f"model.class_weights holds {len(class_weights)} weights: give one for each of {num_classes} classes"
+                f"model.class_weights holds {len(class_weights)} weights: give one per class, {len(CLASSES)}"
             )
         weights = None if class_weights is None else torch.tensor(class_weights)
         self.class_weights: Tensor | None
         self.register_buffer("class_weights", weights, persistent=False)
         # in a plain dict: no part of the network, its summary or its checkpoints
-        self.totals = {stage: EpochTotals() for stage in ("train", "val", "test")}
+        self.totals = {stage: EpochMetrics() for stage in ("train", "val", "test")}
         self.history = []
         self.example_input_array = torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE)
 
@@ -105,8 +103,7 @@ class Classifier(LightningModule):
 
     def predict_step(self, batch: Batch, batch_idx: int) -> tuple[Tensor, Tensor]:
         """Labels (B,) and probabilities (B, classes) of a batch."""
-        images, labels = batch
-        return labels, self.probabilities(images)
+        return batch.labels, self.probabilities(batch.images)
 
     def on_train_epoch_end(self) -> None:
         self._log_totals("train")
@@ -160,9 +157,8 @@ class Classifier(LightningModule):
 
     def shared_step(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor]:
         """Mean loss and float32 logits (B, classes) of a batch of ``train``, ``val`` or ``test``."""
-        images, labels = batch
         network = self if self.compiled is None or stage != "train" else self.compiled
-        logits = network(images).float()
+        logits, labels = network(batch.images).float(), batch.labels
         if stage == "train":
             loss = F.cross_entropy(logits, labels, self.class_weights, label_smoothing=self.label_smoothing)
         else:
@@ -173,7 +169,7 @@ class Classifier(LightningModule):
     def _counted_step(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor]:
         """The same, counted towards the epoch's figures."""
         loss, logits = self.shared_step(batch, stage)
-        self.totals[stage].update(loss.detach() * len(logits), logits, batch[1])
+        self.totals[stage].update(loss.detach() * len(logits), logits, batch.labels)
         return loss, logits
 
     def _log_totals(self, stage: str) -> None:

@@ -5,7 +5,7 @@ import time
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ProgressBar, TQDMProgressBar
 
-from fmnist_pl.training.stopwatch import Stopwatch
+from fmnist_pl.training.callbacks.stopwatch import Stopwatch
 
 
 def progress_bar() -> ProgressBar:

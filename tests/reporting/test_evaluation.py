@@ -9,9 +9,8 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import classification_report, confusion_matrix, log_loss, top_k_accuracy_score
 
-from fmnist_pl.data.facts import class_names
 from fmnist_pl.reporting.classification_report import report_text, write_report_csv
-from fmnist_pl.reporting.judgement import Judgement, hardest_pairs, wilson_interval
+from fmnist_pl.reporting.evaluation import Evaluation, hardest_pairs, wilson_interval
 
 CASES = {
     "ten classes": (10, range(10), 400),
@@ -23,34 +22,34 @@ CASES = {
 
 
 @pytest.fixture(params=CASES)
-def judgement(request: pytest.FixtureRequest) -> Judgement:
+def evaluation(request: pytest.FixtureRequest) -> Evaluation:
     classes, labels, count = CASES[request.param]
     random = np.random.default_rng(7)
     probabilities = random.dirichlet(np.full(classes, 0.4), count)
     if "three" in request.param:
         probabilities[:, 4] = 0  # a class that is neither there nor predicted
         probabilities /= probabilities.sum(axis=1, keepdims=True)
-    return Judgement(random.choice(list(labels), count), probabilities, class_names(classes))
+    return Evaluation(random.choice(list(labels), count), probabilities, [f"class {label}" for label in range(classes)])
 
 
-def sklearn_report(judgement: Judgement, **options: object) -> object:
-    names = judgement.class_names
+def sklearn_report(evaluation: Evaluation, **options: object) -> object:
+    names = evaluation.class_names
     return classification_report(
-        judgement.labels, judgement.predictions, labels=range(len(names)), target_names=names, zero_division=0,
+        evaluation.labels, evaluation.predictions, labels=range(len(names)), target_names=names, zero_division=0,
         **options,
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("digits", [2, 4])
-def test_the_report_is_scikit_learns_letter_by_letter(judgement: Judgement, digits: int) -> None:
-    assert report_text(judgement, digits) == sklearn_report(judgement, digits=digits)
+def test_the_report_is_scikit_learns_letter_by_letter(evaluation: Evaluation, digits: int) -> None:
+    assert report_text(evaluation, digits) == sklearn_report(evaluation, digits=digits)
 
 
-def test_the_csv_holds_scikit_learns_figures(judgement: Judgement) -> None:
+def test_the_csv_holds_scikit_learns_figures(evaluation: Evaluation) -> None:
     file = io.StringIO()
-    write_report_csv(file, judgement)
+    write_report_csv(file, evaluation)
     rows = {row.pop(""): row for row in csv.DictReader(io.StringIO(file.getvalue()))}
-    expected = sklearn_report(judgement, output_dict=True)
+    expected = sklearn_report(evaluation, output_dict=True)
     assert isinstance(expected, dict)
     assert list(rows) == list(expected)
     assert float(rows["accuracy"]["f1-score"]) == pytest.approx(expected.pop("accuracy"))
@@ -58,16 +57,16 @@ def test_the_csv_holds_scikit_learns_figures(judgement: Judgement) -> None:
         assert {key: float(rows[name][key]) for key in figures} == pytest.approx(figures), name
 
 
-def test_the_other_numbers(judgement: Judgement) -> None:
-    labels, classes = judgement.labels, range(len(judgement.class_names))
-    numbers = judgement.as_dict()
+def test_the_other_numbers(evaluation: Evaluation) -> None:
+    labels, classes = evaluation.labels, range(len(evaluation.class_names))
+    numbers = evaluation.as_dict()
     np.testing.assert_array_equal(
-        judgement.confusion, confusion_matrix(labels, judgement.predictions, labels=list(classes))
+        evaluation.confusion, confusion_matrix(labels, evaluation.predictions, labels=list(classes))
     )
-    clipped = judgement.probabilities.clip(1e-12)
+    clipped = evaluation.probabilities.clip(1e-12)
     assert numbers["loss"] == pytest.approx(log_loss(labels, clipped, labels=list(classes)), rel=1e-4)
     if len(classes) > 2:
-        two = top_k_accuracy_score(labels, judgement.probabilities, k=2, labels=list(classes))
+        two = top_k_accuracy_score(labels, evaluation.probabilities, k=2, labels=list(classes))
         assert numbers["top2"] == pytest.approx(two, abs=1e-6)
     else:
         assert numbers["top2"] == 1
@@ -84,16 +83,16 @@ def test_the_interval_at_its_ends() -> None:
 
 def test_the_calibration_error_by_hand() -> None:
     probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.3, 0.7], [0.3, 0.7]])
-    judgement = Judgement(np.array([0, 1, 1, 1]), probabilities, ["a", "b"])
+    evaluation = Evaluation(np.array([0, 1, 1, 1]), probabilities, ["a", "b"])
     # one bin is right in 1 of 2 at 0.9, another in 2 of 2 at 0.7
-    assert judgement.calibration_error == pytest.approx((0.4 + 0.3) / 2)
+    assert evaluation.calibration_error == pytest.approx((0.4 + 0.3) / 2)
 
 
 def test_the_most_confident_mistake_comes_first() -> None:
     probabilities = np.array([[0.6, 0.4], [0.2, 0.8], [0.9, 0.1], [0.7, 0.3]])
-    judgement = Judgement(np.array([1, 1, 1, 0]), probabilities, ["a", "b"])
-    assert judgement.wrong.tolist() == [2, 0]
-    assert judgement.caption(2) == "a 90%\n(true: b)"
+    evaluation = Evaluation(np.array([1, 1, 1, 0]), probabilities, ["a", "b"])
+    assert evaluation.wrong.tolist() == [2, 0]
+    assert evaluation.caption(2) == "a 90%\n(true: b)"
 
 
 def test_the_hardest_pairs_count_both_ways() -> None:

@@ -5,7 +5,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 
-class EpochTotals(Metric):
+class EpochMetrics(Metric):
     """Sums loss and hits over the images of an epoch, on the device, without waiting for it.
 
     Two ready metrics (a mean and an accuracy) would cost several times as much per step, which a small dense network

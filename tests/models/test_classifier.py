@@ -4,12 +4,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from fmnist_pl.data.images import Batch
 from fmnist_pl.models import DenseClassifier
-from fmnist_pl.models.totals import EpochTotals
+from fmnist_pl.models.metrics import EpochMetrics
 
 
 def test_totals_weigh_batches_by_their_size() -> None:
-    totals, logits = EpochTotals(), torch.eye(3)
+    totals, logits = EpochMetrics(), torch.eye(3)
     totals.update(torch.tensor(3.0), logits, torch.tensor([0, 1, 2]))
     totals.update(torch.tensor(5.0), logits[:1], torch.tensor([2]))
     assert {name: value.item() for name, value in totals.compute().items()} == {"loss": 2.0, "acc": 0.75}
@@ -18,10 +19,11 @@ def test_totals_weigh_batches_by_their_size() -> None:
 def test_smoothing_and_weights_are_for_training_alone() -> None:
     model = DenseClassifier(label_smoothing=0.2, class_weights=[float(i) for i in range(1, 11)])
     images, labels = torch.randn(6, 1, 28, 28), torch.arange(6)
+    batch = Batch(images, labels, labels)
     logits = model(images)
     smoothed = F.cross_entropy(logits, labels, torch.arange(1.0, 11.0), label_smoothing=0.2)
-    torch.testing.assert_close(model.shared_step((images, labels), "train")[0], smoothed)
-    torch.testing.assert_close(model.shared_step((images, labels), "val")[0], F.cross_entropy(logits, labels))
+    torch.testing.assert_close(model.shared_step(batch, "train")[0], smoothed)
+    torch.testing.assert_close(model.shared_step(batch, "val")[0], F.cross_entropy(logits, labels))
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.1])

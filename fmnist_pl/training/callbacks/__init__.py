@@ -4,15 +4,15 @@ from jsonargparse import Namespace
 from lightning.pytorch.callbacks import Callback, ModelSummary
 
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
+from fmnist_pl.training.callbacks.compile import Compile
+from fmnist_pl.training.callbacks.histograms import Histograms
+from fmnist_pl.training.callbacks.learning_rate import RateCurve
+from fmnist_pl.training.callbacks.live_figures import LiveFigures
+from fmnist_pl.training.callbacks.nan_guard import NanGuard
+from fmnist_pl.training.callbacks.progress import EpochLines
+from fmnist_pl.training.callbacks.step_seeds import StepSeeds
+from fmnist_pl.training.callbacks.stopwatch import Stopwatch
 from fmnist_pl.training.checkpoints import BestCheckpoint, LastCheckpoint
-from fmnist_pl.training.compiled import Compile
-from fmnist_pl.training.guards import NanGuard
-from fmnist_pl.training.histograms import Histograms
-from fmnist_pl.training.live_pictures import LivePictures
-from fmnist_pl.training.progress import EpochLines
-from fmnist_pl.training.rate_curve import RateCurve
-from fmnist_pl.training.step_seeds import StepSeeds
-from fmnist_pl.training.stopwatch import Stopwatch
 
 
 def fit_callbacks(data: FashionMNISTDataModule, stopwatch: Stopwatch, config: Namespace) -> list[Callback]:
@@ -29,7 +29,7 @@ def fit_callbacks(data: FashionMNISTDataModule, stopwatch: Stopwatch, config: Na
     if config.compile:
         callbacks.append(Compile(stopwatch))  # before the stopwatch, which starts when the training does
     if config.live_pictures and has_events:
-        callbacks.append(LivePictures())  # before the stopwatch, whose images per second count no drawing
+        callbacks.append(LiveFigures())  # before the stopwatch, whose images per second count no drawing
     callbacks += [stopwatch, EpochLines(stopwatch), RateCurve(logging_interval="step")]
     if config.histograms and has_events:
         callbacks.append(Histograms())

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fmnist_pl.data.files import find_folder, load_folder
+from fmnist_pl.data.folder import find_folder, load_folder
 from fmnist_pl.errors import UserError
 from tests.conftest import labels_idx
 

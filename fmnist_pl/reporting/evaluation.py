@@ -27,7 +27,7 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Evaluation:
     """Labels int64 (N,) against probabilities float (N, classes), N at least 1."""
 
     labels: np.ndarray

@@ -8,9 +8,9 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from fmnist_pl.data.facts import class_names
-from fmnist_pl.reporting.judgement import Judgement
-from fmnist_pl.training.event_pictures import show, show_judgement
+from fmnist_pl.data.facts import CLASSES
+from fmnist_pl.reporting.evaluation import Evaluation
+from fmnist_pl.training.event_pictures import show, show_evaluation
 from fmnist_pl.training.run_report import CHANGED, augmented
 
 SHARE = 0.02
@@ -20,7 +20,7 @@ AS_LONG_AS_THE_START = 6
 """The pictures of a validation take about so many times as long as those of the start."""
 
 
-class LivePictures(Callback):
+class LiveFigures(Callback):
     """Draws at the start, and after each validation for which there has been time enough since the last drawing.
 
     How much is enough depends on how long a drawing takes, so that the pictures cost a small part of any training, be
@@ -29,7 +29,7 @@ class LivePictures(Callback):
 
     def __init__(self) -> None:
         self._due_at = 0.0
-        self._batches: list[tuple[Tensor, Tensor]] = []
+        self._batches: list[tuple[Tensor, Tensor, Tensor]] = []
         self._is_due = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -44,7 +44,7 @@ class LivePictures(Callback):
         if len(changed):
             show(trainer, "train/augmented", changes_figure, originals, changed[:, :, 0].numpy(), "Augmentation")
         else:
-            names = [class_names(pl_module.num_classes)[label] for label in labels]
+            names = [CLASSES[label] for label in labels]
             show(trainer, "train/images", gallery_figure, originals, names, "Training images", columns=CHANGED)
         self._wait(AS_LONG_AS_THE_START * (time.perf_counter() - started))
 
@@ -58,23 +58,23 @@ class LivePictures(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Tensor, batch: Any, batch_idx: int
     ) -> None:
         if self._is_due:
-            self._batches.append((batch[1], outputs.detach().clone()))
+            self._batches.append((batch.positions, batch.labels, outputs.detach().clone()))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not self._is_due:
             return
-        labels, logits = (torch.cat(parts) for parts in zip(*self._batches, strict=True))
+        positions, labels, logits = (torch.cat(parts) for parts in zip(*self._batches, strict=True))
         classes = logits.shape[1]
         counts = torch.bincount(labels * classes + logits.argmax(dim=1), minlength=classes**2)
         confusion = trainer.strategy.reduce(counts, reduce_op="sum").view(classes, classes)
         if trainer.is_global_zero:
             started = time.perf_counter()
             probabilities = logits.double().softmax(dim=1).cpu().numpy()
-            judgement = Judgement(labels.cpu().numpy(), probabilities, class_names(classes))
-            data, positions = trainer.datamodule.val_data, torch.cat(trainer.val_dataloaders.batch_indices())
-            images = data.images[positions[: len(labels)].to(data.images.device)]
+            evaluation = Evaluation(labels.cpu().numpy(), probabilities, list(CLASSES))
+            data = trainer.datamodule.val_data
+            images = data.images[positions.to(data.images.device)]
             title = f"Validation images, epoch {trainer.current_epoch + 1}"
-            show_judgement(trainer, "val", judgement, images, confusion.cpu().numpy(), title)
+            show_evaluation(trainer, "val", evaluation, images, confusion.cpu().numpy(), title)
             self._wait(time.perf_counter() - started)
 
     def _wait(self, seconds: float) -> None:
