@@ -1,8 +1,8 @@
-"""A side: an epoch of the same network in Keras, for a Python with TensorFlow. Arguments: config, batch size, arrays.
+"""Training epoch of the same network in Keras, for a Python with TensorFlow. Arguments: config, batch size, arrays.
 
-Float images in memory, Keras' defaults otherwise; the augmentation of cnn_regularized by its preprocessing layers.
-Timed from the beginning of the epoch to its end: ``fit`` itself may return seconds later (after 20.5, 41 or 82 s, which
-are the sums of a sleep that doubles from 10 ms, as a thread of tf.data has it).
+Float images in memory and the defaults of Keras; cnn_regularized is augmented by preprocessing layers. Timed from the
+start of the epoch to its end: ``fit`` itself may return seconds later (after 20.5, 41 or 82 s, the sums of a sleep that
+doubles from 10 ms, as in a thread of tf.data).
 """
 
 import sys
@@ -26,19 +26,21 @@ def cnn() -> list:
 
 
 def cnn_regularized() -> list:
-    made = [
+    network = [
         layers.RandomFlip("horizontal"), layers.RandomTranslation(0.05, 0.05), layers.RandomRotation(5 / 360),
         layers.RandomShear(0.09, 0.09), layers.RandomZoom(0.1),
     ]  # fmt: skip
     for filters in (32, 64):
         for _ in range(2):
-            made += [layers.Conv2D(filters, 3, padding="same"), layers.BatchNormalization(), layers.ReLU()]
-        made += [layers.MaxPooling2D(), layers.SpatialDropout2D(0.1)]
-    made += [layers.Flatten(), layers.Dense(128), layers.BatchNormalization(), layers.ReLU(), layers.Dropout(0.3)]
-    return [*made, layers.Dense(10)]
+            network += [layers.Conv2D(filters, 3, padding="same"), layers.BatchNormalization(), layers.ReLU()]
+        network += [layers.MaxPooling2D(), layers.SpatialDropout2D(0.1)]
+    network += [layers.Flatten(), layers.Dense(128), layers.BatchNormalization(), layers.ReLU(), layers.Dropout(0.3)]
+    return [*network, layers.Dense(10)]
 
 
-class Epoch(keras.callbacks.Callback):
+class EpochTimer(keras.callbacks.Callback):
+    """Seconds from start to end of an epoch."""
+
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.start = time.perf_counter()
 
@@ -46,14 +48,13 @@ class Epoch(keras.callbacks.Callback):
         self.seconds = time.perf_counter() - self.start
 
 
-name, batch_size = sys.argv[1], int(sys.argv[2])
+networks = {"dense": dense, "cnn": cnn, "cnn_regularized": cnn_regularized}
+config, batch_size = sys.argv[1], int(sys.argv[2])
 images, labels = (np.load(path) for path in sys.argv[3:])
 images = images[..., None].astype("float32") / 255
-model = keras.Sequential(
-    [layers.Input((28, 28, 1)), *{"dense": dense, "cnn": cnn, "cnn_regularized": cnn_regularized}[name]()]
-)
+model = keras.Sequential([layers.Input((28, 28, 1)), *networks[config]()])
 model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
 for _ in sys.stdin:
-    timed = Epoch()
-    model.fit(images, labels, batch_size=batch_size, epochs=1, verbose=0, callbacks=[timed])
-    print("seconds", timed.seconds, flush=True)
+    timer = EpochTimer()
+    model.fit(images, labels, batch_size=batch_size, epochs=1, verbose=0, callbacks=[timer])
+    print("seconds", timer.seconds, flush=True)

@@ -1,6 +1,6 @@
-"""A side: the same network, data, optimizer, schedule and precision in a loop of plain PyTorch.
+"""Training epoch by a loop of plain PyTorch: same network, batches, optimizer, schedule and precision.
 
-Arguments: images, then those of fit.
+No Lightning, no checkpoints, no logs. Arguments: number of images, then those of fit.
 """
 
 import contextlib
@@ -9,26 +9,27 @@ import time
 
 import torch
 import torch.nn.functional as F
-from parts.objects import Objects
 
 from fmnist_pl.data.loader import normalise
 from fmnist_pl.training.hardware import choose_precision, keep_freed_memory, look_for_gpus_once
+from fmnist_pl.training.options import Options
 
 
-def epoch(count: int, arguments: list[str]) -> float:
-    cli = Objects(["fit", *arguments])
-    model, data = cli.model.train(), cli.datamodule
+def train_epoch(count: int, arguments: list[str]) -> float:
+    """Train a new network for one epoch and return the seconds."""
+    options = Options("fit", arguments)
+    model, data = options.model.train(), options.datamodule
     data.prepare_data()
-    train = data.loaded.train
-    images, labels = train.images[:count], train.labels[:count]
-    made = model.configure_optimizers()
-    optimizer, schedule = (
-        (made["optimizer"], made["lr_scheduler"]["scheduler"]) if isinstance(made, dict) else (made, None)
-    )
-    precision = cli.config["fit"].trainer.precision or choose_precision("cpu")
+    images, labels = data.loaded.train.images[:count], data.loaded.train.labels[:count]
+    configured = model.configure_optimizers()
+    if isinstance(configured, dict):
+        optimizer, schedule = configured["optimizer"], configured["lr_scheduler"]["scheduler"]
+    else:
+        optimizer, schedule = configured, None
+    precision = options.plain_config["trainer"]["precision"] or choose_precision("cpu")
     autocast = torch.autocast("cpu", torch.bfloat16) if precision == "bf16-mixed" else contextlib.nullcontext()
     generator = torch.Generator().manual_seed(0)
-    loss_sum, hits = torch.zeros(()), torch.zeros((), dtype=torch.long)
+    loss_sum, correct = torch.zeros(()), torch.zeros((), dtype=torch.long)
     start = time.perf_counter()
     batches = torch.randperm(count).split(data.batch_size)
     if schedule is not None:
@@ -45,11 +46,11 @@ def epoch(count: int, arguments: list[str]) -> float:
         if schedule is not None:
             schedule.step()
         loss_sum += loss.detach() * len(targets)
-        hits += (logits.argmax(dim=1) == targets).sum()
+        correct += (logits.argmax(dim=1) == targets).sum()
     return time.perf_counter() - start
 
 
 keep_freed_memory()
 look_for_gpus_once()
 for _ in sys.stdin:
-    print("seconds", epoch(int(sys.argv[1]), sys.argv[2:]), flush=True)
+    print("seconds", train_epoch(int(sys.argv[1]), sys.argv[2:]), flush=True)

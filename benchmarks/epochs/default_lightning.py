@@ -1,7 +1,7 @@
-"""A side: the usual way. Arguments: images, config.
+"""Training epoch by Lightning as most examples use it. Arguments: number of images, then those of fit.
 
-torchvision's data set, ToTensor and Normalize image by image, a DataLoader with two workers, float32 in torch's own
-memory format, a default Trainer, self.log and a torchmetrics accuracy in each step, Adam.
+torchvision's dataset, ToTensor and Normalize for each image, a DataLoader with two workers, float32, contiguous memory
+format, a default Trainer, ``self.log`` and a torchmetrics accuracy in each step, Adam.
 """
 
 import gzip
@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
-from parts.objects import Objects
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 from torchmetrics.classification import MulticlassAccuracy
@@ -22,9 +21,12 @@ from torchvision import transforms
 from torchvision.datasets import FashionMNIST
 
 from fmnist_pl.data.folder import find_folder
+from fmnist_pl.training.options import Options
 
 
-class Usual(LightningModule):
+class DefaultClassifier(LightningModule):
+    """Network with the training step of most examples."""
+
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network, self.accuracy = network, MulticlassAccuracy(10, average="micro")
@@ -42,7 +44,9 @@ class Usual(LightningModule):
         return torch.optim.Adam(self.parameters(), lr=1e-3)
 
 
-class Timer(Callback):
+class EpochTimer(Callback):
+    """Seconds from start to end of an epoch."""
+
     def on_train_epoch_start(self, *_: object) -> None:
         self.start = time.perf_counter()
 
@@ -50,8 +54,8 @@ class Timer(Callback):
         self.seconds = time.perf_counter() - self.start
 
 
-def raw_files() -> Path:
-    """The images as torchvision wants them: unpacked, in FashionMNIST/raw."""
+def unpacked_files() -> Path:
+    """Copy the image files to where torchvision reads them: unpacked, in ``FashionMNIST/raw``."""
     source, target = find_folder(None), Path(tempfile.mkdtemp())
     assert source is not None
     raw = target / "FashionMNIST" / "raw"
@@ -62,16 +66,15 @@ def raw_files() -> Path:
     return target
 
 
-count = int(sys.argv[1])
-made = Objects(["fit", *sys.argv[2:]])
+count, arguments = int(sys.argv[1]), sys.argv[2:]
+batch_size = Options("fit", arguments).datamodule.batch_size
 to_tensor = transforms.Compose([transforms.ToTensor(), transforms.Normalize(0.2860, 0.3530)])
-data = Subset(FashionMNIST(raw_files(), transform=to_tensor), range(count))
+data = Subset(FashionMNIST(unpacked_files(), transform=to_tensor), range(count))
 for _ in sys.stdin:
-    network = Objects(["fit", *sys.argv[2:]]).model.network.to(memory_format=torch.contiguous_format)
-    loader = DataLoader(data, made.datamodule.batch_size, shuffle=True, num_workers=2)
-    timer = Timer()
+    network = Options("fit", arguments).model.network.to(memory_format=torch.contiguous_format)
+    loader = DataLoader(data, batch_size, shuffle=True, num_workers=2)
+    timer = EpochTimer()
     with tempfile.TemporaryDirectory() as folder:
-        Trainer(max_epochs=1, callbacks=[timer], default_root_dir=folder, enable_progress_bar=False).fit(
-            Usual(network), loader
-        )
+        trainer = Trainer(max_epochs=1, callbacks=[timer], default_root_dir=folder, enable_progress_bar=False)
+        trainer.fit(DefaultClassifier(network), loader)
     print("seconds", timer.seconds, flush=True)

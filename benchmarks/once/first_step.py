@@ -1,4 +1,4 @@
-"""A callback for `start_up`."""
+"""Callback of start_up.py."""
 
 import os
 from typing import Any, NoReturn
@@ -7,8 +7,8 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 
-class EndAtFirstStep(Callback):
-    """Ends the process there and then, before the first training step."""
+class ExitAtFirstStep(Callback):
+    """Ends the process immediately before the first training step."""
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
