@@ -25,10 +25,9 @@ from torch import Tensor, nn
 
 from fmnist_pl.data.source import load
 from fmnist_pl.errors import UserError
-from fmnist_pl.export.checkpoint import load_checkpoint
 from fmnist_pl.export.formats import ENDINGS, Format, as_bytes
-from fmnist_pl.export.read import read_network
 from fmnist_pl.networks.from_pixels import FromPixels
+from fmnist_pl.networks.saved import read_checkpoint, read_safetensors
 from fmnist_pl.predictor import BATCH, Predictor
 from fmnist_pl.training.hardware import choose_precision
 from fmnist_pl.weights import SHIPPED
@@ -80,7 +79,7 @@ def main() -> None:
     data = load("real", None, verify=True, synthetic_size=0, seed=0, may_download=False)
     images = data.test.images
     print(machine("cpu")["text"])
-    network = load_checkpoint(options.ckpt_path).network if options.ckpt_path else read_network(SHIPPED)
+    network = read_checkpoint(options.ckpt_path).network() if options.ckpt_path else read_safetensors(SHIPPED)
     variants = _variants(network)
     rows = _differences(variants, images)
     _time(rows, variants, images[: options.images], options.rounds, options.singles)
