@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fmnist_pl.errors import UserError
-from fmnist_pl.training.resolve_config import resolve_config
+from fmnist_pl.training.options import resolve_config
 from fmnist_pl.tuning.configs import Config, refit_config, trainings, with_overrides, write_config
 from fmnist_pl.tuning.keys import set_keys
 from fmnist_pl.tuning.search import Search

@@ -7,7 +7,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from fmnist_pl.config import CONFIG_FOLDER, find_config
 from fmnist_pl.errors import UserError
-from fmnist_pl.training.parser import OneLineErrorParser
+from fmnist_pl.training.options import OptionsParser as OneLineErrorParser
 from fmnist_pl.tuning.search import Search
 
 SEARCH_FOLDER = CONFIG_FOLDER / "search"

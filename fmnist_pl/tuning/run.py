@@ -13,7 +13,7 @@ import torch
 
 from fmnist_pl.atomic_files import copy_file
 from fmnist_pl.errors import StoppedError, UserError
-from fmnist_pl.training.resolve_config import resolve_config
+from fmnist_pl.training.options import resolve_config
 from fmnist_pl.tuning.checks import check_against_config, check_refit
 from fmnist_pl.tuning.command_line import parse, stages_of
 from fmnist_pl.tuning.configs import Config, at_full_length, refit_config

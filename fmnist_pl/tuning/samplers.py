@@ -23,7 +23,7 @@ SAMPLERS: dict[str, Callable[..., samplers.BaseSampler]] = {
     "grid": samplers.RandomSampler,  # asked for nothing: its points are fixed
 }
 QUIET = {"qmc": {"warn_independent_sampling": False}, "cmaes": {"warn_independent_sampling": False}}
-OF_SCIPY = ("gp", "qmc")
+NEEDED_PACKAGES = {"gp": "scipy", "qmc": "scipy", "cmaes": "cmaes"}  # of the extra `samplers`
 DRAWS = 1000
 """How often random draws before it takes a small space for used up."""
 
@@ -38,8 +38,9 @@ def make_sampler(search: Search, number: int) -> samplers.BaseSampler:
         UserError: It does not take the arguments, or needs a package that is not installed.
     """
     name = search.sampler_name
-    if name in OF_SCIPY and importlib.util.find_spec("scipy") is None:
-        raise UserError(f"the sampler {name} needs scipy: pip install 'fmnist_pl[samplers]'")
+    package = NEEDED_PACKAGES.get(name)
+    if package is not None and importlib.util.find_spec(package) is None:
+        raise UserError(f"the sampler {name} needs the package {package}: pip install 'fmnist_pl[samplers]'")
     # the points of a quasi-random sequence are numbered in the storage, and one seed makes them one sequence
     seed = search.seed if name == "qmc" else search.seed * 1_000_003 + number
     options = QUIET.get(name, {}) | search.sampler_args

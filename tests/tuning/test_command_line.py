@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fmnist_pl.errors import UserError
-from fmnist_pl.training.resolve_config import resolve_config
+from fmnist_pl.training.options import resolve_config
 from fmnist_pl.tuning import Search, main
 from fmnist_pl.tuning.checks import check_against_config
 from fmnist_pl.tuning.command_line import SEARCH_FOLDER, parse
@@ -135,11 +135,13 @@ def test_places_of_a_tuple_beside_other_keys_are_sound() -> None:
     check_against_config(search, resolve_config(["fit", "--config", "dense.yaml"]), Space(search.space))
 
 
-@pytest.mark.parametrize("sampler", ["gp", "qmc"])
+@pytest.mark.parametrize(("sampler", "package"), [("gp", "scipy"), ("qmc", "scipy"), ("cmaes", "cmaes")])
 def test_a_sampler_that_needs_more_than_is_installed(
-    sampler: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    sampler: str, package: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(sys.modules, "scipy", None)
+    monkeypatch.setitem(sys.modules, package, None)
     assert main(["--sampler", sampler, "--folder", str(tmp_path)]) == 1
-    assert capsys.readouterr().err == f"error: the sampler {sampler} needs scipy: pip install 'fmnist_pl[samplers]'\n"
+    assert re.fullmatch(
+        rf"error: .*\b{sampler} needs .*{package}: pip install 'fmnist_pl\[samplers\]'\n", capsys.readouterr().err
+    )
     assert not list(tmp_path.rglob("trial_*")), "nothing was trained"
