@@ -32,8 +32,7 @@ class BatchLoader:
 
     Every image comes once per epoch over all ranks. Batch sizes differ by at most one and are at most ``batch_size``
     (422 batches of 128 or 127 for 54,000 images), so there is no small last batch and all ranks take the same number of
-    steps. Order and augmentation depend on the seed, the epoch and the batch alone, so a run can resume in the middle of
-    an epoch.
+    steps. Order and augmentation depend on seed, epoch and batch alone, so a run can resume in the middle of an epoch.
     """
 
     steps_per_execution = 1
