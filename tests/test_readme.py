@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from fmnist_pl.config import find_config
+from fmnist_pl.networks.saved import Checkpoint
 from fmnist_pl.reporting.__main__ import main as reporting
-from fmnist_pl.training.arguments import resolve
-from fmnist_pl.training.cli import FashionCLI
-from fmnist_pl.training.resolve_config import resolve_config
+from fmnist_pl.training.arguments import complete
+from fmnist_pl.training.options import ParsedOptions, resolve_config
 from fmnist_pl.tuning import Search
 from fmnist_pl.tuning.checks import check_against_config
 from fmnist_pl.tuning.command_line import parse
@@ -43,11 +43,10 @@ def test_there_are_commands() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_commands_parse(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = shlex.split(command)
-    monkeypatch.setattr("fmnist_pl.training.arguments.load_config", lambda path: _config_of_a_run())
-    monkeypatch.setattr(FashionCLI, "instantiate_classes", lambda self: None)
-    monkeypatch.setattr(FashionCLI, "_run_subcommand", lambda self, subcommand: None)
+    saved = Checkpoint(Path("best.ckpt"), _config_of_a_run(), {}, 0, [])
+    monkeypatch.setattr("fmnist_pl.training.arguments.read_checkpoint", lambda path: saved)
     with contextlib.suppress(SystemExit):  # of --help and --print_config
-        FashionCLI(arguments)
+        ParsedOptions(arguments[0], arguments[1:])
 
 
 @pytest.mark.parametrize("command", REPORTING)
@@ -114,7 +113,7 @@ def test_the_make_targets_exist() -> None:
 
 
 def test_every_benchmark_named_is_there() -> None:
-    named = set(re.findall(r"benchmarks/\w+\.py", TEXTS))
+    named = set(re.findall(r"benchmarks/[\w/]+\.py", TEXTS))
     assert named
     for path in named:
         assert (ROOT / path).exists()
@@ -123,4 +122,4 @@ def test_every_benchmark_named_is_there() -> None:
 
 
 def test_a_name_without_config_is_the_configs() -> None:
-    assert resolve(["fit", "--config", "cnn"])[1] == "cnn"
+    assert complete("fit", ["--config", "cnn"])[1] == "cnn"

@@ -11,9 +11,11 @@ from lightning import LightningModule, Trainer
 from fmnist_pl.training import train
 from fmnist_pl.training.callbacks.compile import Compile
 from tests.conftest import SMALL, run_folder, weights
-from tests.training.test_resume import SCHEDULES, StoppedError, stop_after
+from tests.training.recipes import SCHEDULES, StoppedError, stop_after
 
 Fit = Callable[..., dict[str, Any]]
+
+pytestmark = pytest.mark.slow
 
 TINY = ["--model.hidden_sizes", "[8]", "--data.batch_size", "70", "--optimizer.lr", "0.01"]
 """The 540 images are batches of 68 and of 67."""

@@ -9,6 +9,8 @@ import pytest
 
 from tests.conftest import NO_PICTURES, ROOT, SMALL, run_folder
 
+pytestmark = pytest.mark.slow
+
 ARGUMENTS = [
     "--config", "dense.yaml", *SMALL, "--trainer.max_epochs", "3",
     "--optimizer.lr", "0.003", "--data.batch_size", "31", *NO_PICTURES,
@@ -21,6 +23,7 @@ def metrics_of(program: Callable[..., Any], tmp_path: Path) -> Callable[..., dic
         done = program("fit", *ARGUMENTS, "--name", name, *arguments)
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("epoch   3/3") == 1, "only one process speaks"
+        assert "sync_dist" not in done.stderr, "metrics are logged as those of all processes"
         folder = run_folder(tmp_path / "runs", name)
         assert sorted(path.name for path in folder.parent.iterdir()) == ["version_0"]
         return json.loads((folder / "metrics.json").read_text())

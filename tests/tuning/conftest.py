@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fmnist_pl.training.resolve_config import resolve_config
+from fmnist_pl.training.options import resolve_config
 from fmnist_pl.tuning import Search
 from fmnist_pl.tuning.space import Space
 from fmnist_pl.tuning.study import OpenStudy, open_study

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fmnist_pl.errors import UserError
-from fmnist_pl.training.resolve_config import resolve_config
+from fmnist_pl.training.options import resolve_config
 from fmnist_pl.tuning import Search, main
 from fmnist_pl.tuning.checks import check_against_config
 from fmnist_pl.tuning.command_line import SEARCH_FOLDER, parse
