@@ -13,15 +13,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
+from fmnist_pl.config import Config
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
 from fmnist_pl.data.facts import CLASSES
 from fmnist_pl.data.images import LabelledImages
 from fmnist_pl.errors import UserError
-from fmnist_pl.export.checkpoint import Trained, load_checkpoint
-from fmnist_pl.export.read import about_safetensors, read_network
 from fmnist_pl.networks.from_pixels import FromPixels
+from fmnist_pl.networks.saved import about_safetensors, read_checkpoint, read_safetensors
 from fmnist_pl.predictor import Predictor
 from fmnist_pl.weights import SHIPPED
 
@@ -36,27 +36,29 @@ def main() -> None:
     options = parser.parse_args()
     columns: dict[str, dict[str, float]] = {}
     for number, path in enumerate(options.ckpt_path, 1):
-        trained = _trained(path)
-        images = _images(trained, options.test)
-        probability = trained.config["data"]["augment"]["horizontal_flip"]
+        config, network = _load(path)
+        images = _images(config, options.test)
+        probability = config["data"]["augment"]["horizontal_flip"]
         stage = "test" if options.test else "validation"
         print(f"{number}: {path}, trained with horizontal_flip {probability}; {len(images):,} {stage} images")
-        accuracies = _accuracies(Predictor(FromPixels(trained.network)), images)
+        accuracies = _accuracies(Predictor(FromPixels(network)), images)
         columns |= {f"{number} {view}": column for view, column in accuracies.items()}
     print(f"| class | {' | '.join(columns)} |\n|---{'|---' * len(columns)}|")
     for name in (*CLASSES, MEAN):
         print(f"| {name} | {' | '.join(f'{column[name]:.4f}' for column in columns.values())} |")
 
 
-def _trained(path: Path) -> Trained:
-    if path.suffix != ".safetensors":
-        return load_checkpoint(path)
-    return Trained(read_network(path), about_safetensors(path)["config"], {})
+def _load(path: Path) -> tuple[Config, nn.Module]:
+    """Read the config and the network of a checkpoint or a safetensors export."""
+    if path.suffix == ".safetensors":
+        return about_safetensors(path)["config"], read_safetensors(path)
+    checkpoint = read_checkpoint(path)
+    return checkpoint.config, checkpoint.network()
 
 
-def _images(trained: Trained, test: bool) -> LabelledImages:
+def _images(config: Config, test: bool) -> LabelledImages:
     """Test or validation images of the data that the checkpoint was trained on."""
-    keys = {key: value for key, value in trained.config["data"].items() if key != "augment"}
+    keys = {key: value for key, value in config["data"].items() if key != "augment"}
     data = FashionMNISTDataModule(**keys)
     if not test and not data.has_validation:
         raise UserError("no validation images: trained with data.val_fraction 0; give --test, or train again with some")
