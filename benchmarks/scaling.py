@@ -28,7 +28,7 @@ from roofline import Peaks, Roofline, measure_peaks
 
 from fmnist_pl.atomic_files import replacing
 from fmnist_pl.errors import UserError
-from fmnist_pl.reporting.style import BLUE, ORANGE, picture_style
+from fmnist_pl.reporting.plots.style import BLUE, ORANGE, plot_style
 from fmnist_pl.training.options import Options
 
 SCRIPT = ROOT / "benchmarks" / "epochs" / "scaling_run.py"
@@ -88,7 +88,7 @@ def main() -> None:
         series.setdefault(setting.quantity, {})[setting.value] = row
     write_json(options.json, {"rounds": options.rounds, "series": series})
     options.picture.parent.mkdir(parents=True, exist_ok=True)
-    with picture_style(), replacing(options.picture, "wb") as file:
+    with plot_style(), replacing(options.picture, "wb") as file:
         _plot(series).savefig(file, format="png")
     print(f"plot: {options.picture}")
 

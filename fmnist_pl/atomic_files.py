@@ -1,4 +1,4 @@
-"""Write files so that a crash leaves the old one or the new one, never half of one."""
+"""Write files so that a crash leaves the old file or the new one, never a part of it."""
 
 import os
 import tempfile
@@ -12,7 +12,7 @@ from fmnist_pl.errors import UserError
 
 @contextmanager
 def replacing(path: Path, mode: str = "w") -> Iterator[IO]:
-    """Open a temporary file beside ``path`` that takes its place, on disk for good, when the block ends well.
+    """Open a temporary file beside ``path`` that replaces it, synced to disk, when the block ends without an error.
 
     Raises:
         UserError: The folder cannot be written, or the disk is full.
@@ -39,7 +39,7 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO]:
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy a file, so that the target is whole at any time.
+    """Copy a file; the target is complete at any time.
 
     Raises:
         UserError: The target cannot be written.
@@ -55,7 +55,7 @@ def _umask() -> int:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a renaming last (a folder cannot be opened so on Windows, which needs none of it)."""
+    """Make a rename durable (Windows cannot open a folder, and does not need it)."""
     if hasattr(os, "O_DIRECTORY"):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:

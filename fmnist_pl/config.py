@@ -53,7 +53,12 @@ def recipe_of(config: Config) -> Config:
 
 def is_recipe(key: str) -> bool:
     """Whether a dotted key, or the key that it lies within, is a recipe key."""
-    return not any(key == other or key.startswith(f"{other}.") for other in (*MACHINE_KEYS, *OUTPUT_KEYS))
+    return not _is_within(key, (*MACHINE_KEYS, *OUTPUT_KEYS))
+
+
+def is_output(key: str) -> bool:
+    """Whether a dotted key, or the key that it lies within, is an output key."""
+    return _is_within(key, OUTPUT_KEYS)
 
 
 def flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -63,6 +68,10 @@ def flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from flatten(value, f"{prefix}.{part}" if prefix else str(part))
     else:
         yield prefix, config
+
+
+def _is_within(key: str, others: tuple[str, ...]) -> bool:
+    return any(key == other or key.startswith(f"{other}.") for other in others)
 
 
 def _without(config: Config, keys: set[str], prefix: str = "") -> Config:

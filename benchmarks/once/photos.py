@@ -25,8 +25,8 @@ from fmnist_pl.data.facts import CLASSES
 from fmnist_pl.data.images import LabelledImages
 from fmnist_pl.data.source import load
 from fmnist_pl.data.split import split
+from fmnist_pl.photos.decode import decode_photo
 from fmnist_pl.photos.prepare import prepare
-from fmnist_pl.photos.read import decode_photo
 from fmnist_pl.photos.verdict import UNSURE_BELOW
 from fmnist_pl.predictor import Predictor
 

@@ -1,1 +1,1 @@
-"""A page in the browser: drop a photo, see what the network saw and said."""
+"""A web page that classifies a photo and shows the 28x28 image and the pixels that mattered."""

@@ -1,4 +1,4 @@
-"""``python -m fmnist_pl.app``: serve the page; ``--help`` tells the options."""
+"""``python -m fmnist_pl.app``: serve the page; ``--help`` lists the options."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""From a picture to all that the page shows of it."""
+"""Everything that the page shows for one image."""
 
 from dataclasses import dataclass
 
@@ -9,47 +9,49 @@ from torch import Tensor
 
 from fmnist_pl.app.saliency import occlusion
 from fmnist_pl.data.facts import CLASSES
-from fmnist_pl.photos.verdict import judge
+from fmnist_pl.photos.verdict import verdicts_of
 from fmnist_pl.predictor import Predictor
 
-ENLARGE = 10
+ENLARGE = 10  # screen pixels per image pixel
 ORANGE = torch.tensor([255.0, 140.0, 0.0])
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the page shows."""
+    """Content of the page."""
 
     headline: str
     probabilities: dict[str, float]
-    seen: Image.Image
-    mattered: Image.Image
+    input_image: Image.Image
+    """The network's input."""
+    saliency: Image.Image
+    """The input with the pixels in orange that speak for the predicted class."""
 
 
 def answer(predictor: Predictor, image: Tensor) -> Answer:
-    """Classify an image and show why.
+    """Classify an image and compute its saliency.
 
     Args:
-        predictor: The classifier.
-        image: What the network is to see, uint8 (28, 28).
+        predictor: Classifier.
+        image: uint8 (28, 28).
     """
     row = predictor.probabilities(image.view(1, 1, *image.shape))
-    verdict = judge(image[None, None], row)[0]
+    verdict = verdicts_of(image[None, None], row)[0]
     name, probability = verdict.top[0]
     headline = f"## {name}, {probability:.0%} sure"
     if verdict.unsure:
-        headline = f"## Not sure\n{verdict.unsure.capitalize()}; if it must be one, {name} ({probability:.0%})."
+        headline = f"## Not sure\n{verdict.unsure.capitalize()}; the most probable class is {name} ({probability:.0%})."
     grey = image.float().unsqueeze(-1).expand(-1, -1, 3)
     heat = occlusion(predictor, image).unsqueeze(-1) * 0.85
     return Answer(
         headline,
         dict(zip(CLASSES, row[0].tolist(), strict=True)),
-        picture(grey),
-        picture(grey * (1 - heat) + ORANGE * heat),
+        enlarged(grey),
+        enlarged(grey * (1 - heat) + ORANGE * heat),
     )
 
 
-def picture(pixels: Tensor) -> Image.Image:
-    """Colours 0 to 255 (H, W, 3) as a picture in which one sees the pixels."""
+def enlarged(pixels: Tensor) -> Image.Image:
+    """Enlarge an image with colours 0 to 255, float (H, W, 3), so that its pixels are visible."""
     array = pixels.round().to(torch.uint8).numpy()
     return Image.fromarray(np.kron(array, np.ones((ENLARGE, ENLARGE, 1), dtype=np.uint8)))

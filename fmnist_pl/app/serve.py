@@ -1,26 +1,28 @@
-"""Start the page, on this machine alone unless told otherwise, and keep it to limits."""
+"""Start the server of the page; by default only this machine can reach it."""
 
 from pathlib import Path
 from typing import Any
 
 from fmnist_pl.app.examples import find_examples
-from fmnist_pl.app.gate import Gate
+from fmnist_pl.app.upload_limits import UploadLimits
 from fmnist_pl.errors import UserError
-from fmnist_pl.photos.read import MAX_BYTES
+from fmnist_pl.photos.decode import MAX_BYTES
 from fmnist_pl.predictor import Predictor
+
+LOCAL = "runs on this machine; photos are not sent elsewhere"
 
 
 def serve(model: Path | None = None, host: str = "127.0.0.1", port: int = 7860, block: bool = True) -> Any:
     """Serve the page until Ctrl-C.
 
     Args:
-        model: A checkpoint, or an exported .onnx or .safetensors; by default the weights that come with the package.
-        host: Where to listen; 127.0.0.1 is this machine alone, 0.0.0.0 everybody who can reach it.
+        model: A checkpoint, or an exported .onnx or .safetensors; by default the weights that ship with the package.
+        host: Address to listen on; 127.0.0.1 for this machine only, 0.0.0.0 for all machines that can reach it.
         port: TCP port.
-        block: Whether to wait until the page is stopped.
+        block: Whether to wait until the server is stopped.
 
     Returns:
-        The page; its method ``close`` stops it.
+        The running page; its method ``close`` stops it.
 
     Raises:
         UserError: The model cannot be read, gradio is not installed, or the port is taken.
@@ -36,7 +38,7 @@ def serve(model: Path | None = None, host: str = "127.0.0.1", port: int = 7860, 
         page.launch(
             server_name=host,
             server_port=port,
-            theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["monospace"]),  # none from the internet
+            theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["monospace"]),  # no web fonts
             css_paths=Path(__file__).with_name("page.css"),
             footer_links=[],
             max_file_size=MAX_BYTES,
@@ -47,12 +49,12 @@ def serve(model: Path | None = None, host: str = "127.0.0.1", port: int = 7860, 
             pwa=False,
             mcp_server=False,
             enable_monitoring=False,
-            app_kwargs={"middleware": [Gate.entry()]},
+            app_kwargs={"middleware": [UploadLimits.entry()]},
             quiet=True,
             prevent_thread_lock=True,
         )
     except OSError as error:
-        raise UserError(f"port {port} of {host} cannot be had: choose another with --port") from error
+        raise UserError(f"port {port} of {host} is not available: choose another with --port") from error
     print(f"the page is at http://{host}:{port} (Ctrl-C stops it)", flush=True)
     if block:
         page.block_thread()
@@ -67,5 +69,5 @@ def _predictor(model: Path | None) -> Predictor:
 
 def _about(model: Path | None) -> str:
     if model is None:
-        return "A small convolutional network, trained on Fashion-MNIST, answers on this machine; nothing is sent away."
-    return f"`{model.name}` answers on this machine; nothing is sent away."
+        return f"A small convolutional network, trained on Fashion-MNIST, {LOCAL}."
+    return f"`{model.name}` {LOCAL}."

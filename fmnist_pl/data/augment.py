@@ -1,8 +1,7 @@
-"""Random changes to a whole batch at once, each image with its own draw, on the batch's own device.
+"""Random augmentation of a whole batch at once, with random numbers of its own for each image, on the batch's device.
 
-Written here since every draw comes from a generator that is handed in, so that a resumed run goes on as one never
-stopped; kornia draws from torch's own, and takes 1.6 times as long (benchmarks/once/augmentation.py); torchvision draws
-once for a whole batch.
+It takes a generator, so that a resumed run repeats an uninterrupted one. kornia uses torch's global generator and takes
+1.6 times as long (benchmarks/once/augmentation.py); torchvision uses the same random numbers for a whole batch.
 """
 
 import math
@@ -17,16 +16,16 @@ from fmnist_pl.errors import UserError
 
 @dataclass(frozen=True)
 class Augment:
-    """How training images are changed at random, anew in every epoch; all of it off by default.
+    """Random augmentation of training images, different in every epoch; all of it is off by default.
 
     Args:
-        horizontal_flip: Chance to mirror an image left to right. Shoes in this set face left.
-        shift: Largest shift along each axis, as a part of the image's side (0.1 is 2.8 pixels).
-        rotation: Largest turn either way, in degrees.
-        shear: Largest slant either way, in degrees.
-        zoom: Largest change of size either way, as a part (0.1 is 90% to 110%).
-        brightness: Largest change of brightness either way, as a part (0.3 is 70% to 130%).
-        erasing: Chance to blacken a rectangle of 2% to 33% of the image (Zhong et al. 2017).
+        horizontal_flip: Probability to mirror an image left to right. Shoes in this set face left.
+        shift: Largest shift along each axis, as a fraction of the image's side (0.1 is 2.8 pixels).
+        rotation: Largest rotation in either direction, in degrees.
+        shear: Largest shear in either direction, in degrees.
+        zoom: Largest change of size, as a fraction (0.1 is 90% to 110%).
+        brightness: Largest change of brightness, as a fraction (0.3 is 70% to 130%).
+        erasing: Probability to blacken a rectangle of 2% to 33% of the image (Zhong et al. 2017).
     """
 
     horizontal_flip: float = 0.0
@@ -46,14 +45,14 @@ class Augment:
                 raise UserError(f"data.augment.{name} is {getattr(self, name)}: give 0 (off) to {highest:g}")
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
-        """Change a batch.
+        """Augment a batch.
 
         Args:
             images: float (N, C, H, W), black is 0.
-            generator: On the device of the images; decides every draw.
+            generator: On the device of the images; the only source of random numbers.
 
         Returns:
-            New images of the same shape; the given ones are left alone.
+            New images of the same shape; the given ones are not changed.
         """
         if self.horizontal_flip:
             images = _flip(images, self.horizontal_flip, generator)
@@ -79,7 +78,7 @@ class Augment:
 
 
 def _draw(images: Tensor, count: int, generator: Generator) -> Tensor:
-    """Uniform numbers in 0..1, ``count`` for each image: (count, N)."""
+    """Uniform random numbers in 0..1, ``count`` for each image: (count, N)."""
     return torch.rand(count, len(images), generator=generator, device=images.device)
 
 

@@ -1,4 +1,4 @@
-"""Fetch the four official files, all of them or none."""
+"""Download the four official files, all of them or none."""
 
 import http.client
 import socket
@@ -12,14 +12,14 @@ from fmnist_pl.data.folder import DEFAULT_FOLDER, TORCHVISION_FOLDER, load_folde
 from fmnist_pl.errors import UserError
 
 TIMEOUT_SECONDS = 30.0
-WAYS_OUT = (
+ALTERNATIVES = (
     "give the folder of the four files with --data.root DIR or FMNIST_DATA=DIR, "
-    "or train on drawn images with --data.source synthetic"
+    "or train on synthetic images with --data.source synthetic"
 )
 
 
 def download(root: Path = DEFAULT_FOLDER) -> Path:
-    """Fetch the official files from torchvision's mirrors and check them before any is put in place.
+    """Download the official files from torchvision's mirrors and check them before any is put in place.
 
     Args:
         root: The files go to ``FashionMNIST/raw`` below it, as torchvision lays them out.
@@ -28,53 +28,37 @@ def download(root: Path = DEFAULT_FOLDER) -> Path:
         The folder that now holds the four gzipped files.
 
     Raises:
-        UserError: There is no network, the transfer broke off, or the disk is full. Nothing is left behind.
+        UserError: There is no network, the transfer failed, or the disk is full. Nothing is left behind.
     """
     folder = root / TORCHVISION_FOLDER
     try:
-        return _download_into(folder)
-    except UserError as error:
-        raise UserError(f"the download of Fashion-MNIST broke off ({error}); try again, or {WAYS_OUT}") from error
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as temporary:
+            _download_into(Path(temporary))
+            downloaded = Path(temporary) / TORCHVISION_FOLDER
+            load_folder(downloaded, verify=True)
+            for file in facts.OFFICIAL_FILES:
+                (downloaded / f"{file.name}.gz").replace(folder / f"{file.name}.gz")
     except (OSError, http.client.HTTPException, RuntimeError) as error:
-        raise UserError(f"cannot download Fashion-MNIST into {folder}: {error}; {WAYS_OUT}") from error
+        reason = " ".join(str(error).split())
+        raise UserError(f"cannot download Fashion-MNIST into {folder}: {reason}; try again, {ALTERNATIVES}") from error
     finally:
         with suppress(OSError):  # a folder that is not empty stays
             for made in (folder, *folder.parents[: len(TORCHVISION_FOLDER.parts)]):
                 made.rmdir()
-
-
-def _download_into(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as temporary:
-        _fetch_all(Path(temporary))
-        load_folder(Path(temporary), verify=True)
-        for file in facts.OFFICIAL_FILES:
-            (Path(temporary) / f"{file.name}.gz").replace(folder / f"{file.name}.gz")
     return folder
 
 
-def _fetch_all(folder: Path) -> None:
-    # torchvision takes over half a second to import, and knows the mirrors
-    from torchvision.datasets import FashionMNIST
-    from torchvision.datasets.utils import download_url
+def _download_into(folder: Path) -> None:
+    from torchvision.datasets import FashionMNIST  # takes half a second to import
 
     with _socket_timeout(TIMEOUT_SECONDS):
-        for file in facts.OFFICIAL_FILES:
-            failure: Exception | None = None
-            for mirror in FashionMNIST.mirrors:
-                try:
-                    download_url(f"{mirror}{file.name}.gz", folder)
-                    break
-                except OSError as error:
-                    failure = error
-                    (folder / f"{file.name}.gz").unlink(missing_ok=True)
-            else:
-                raise failure or RuntimeError("torchvision knows no mirror of it")
+        FashionMNIST(folder, download=True)
 
 
 @contextmanager
 def _socket_timeout(seconds: float) -> Iterator[None]:
-    # torchvision sets none, so that a silent server would hang the run for good
+    # torchvision sets none, so that a silent server would block the run forever
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:

@@ -1,4 +1,4 @@
-"""What is known of the Fashion-MNIST data set: names, sizes, digests, statistics."""
+"""Facts about the Fashion-MNIST data set: names, sizes, digests, statistics."""
 
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ class IdxFile(NamedTuple):
 
     name: str
     sha256: str
-    """Digest of the unpacked bytes: it holds for the plain file and for any gzip of it."""
+    """Digest of the unpacked bytes: the same for the plain file and for any gzip of it."""
 
 
 TRAIN_IMAGES = IdxFile("train-images-idx3-ubyte", "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888")

@@ -15,10 +15,10 @@ TORCHVISION_FOLDER = Path("FashionMNIST", "raw")
 
 
 def find_folder(root: Path | None) -> Path | None:
-    """The folder with the four files, asked for in order: ``root``, ``FMNIST_DATA``, ``./data``.
+    """Find the folder with the four files, in this order: ``root``, ``FMNIST_DATA``, ``./data``.
 
     Returns:
-        The folder, or ``None`` where none was named and ``./data`` lacks a file: then it can be downloaded.
+        The folder, or ``None`` if none was named and ``./data`` lacks a file: then it can be downloaded.
 
     Raises:
         UserError: A folder was named and does not hold the files.
@@ -37,7 +37,7 @@ def find_folder(root: Path | None) -> Path | None:
 
 
 def missing_files(folder: Path) -> list[str]:
-    """The names of the official files that the folder lacks, neither plain nor gzipped.
+    """Names of the official files that are missing from a folder, both plain and gzipped.
 
     Raises:
         UserError: The folder may not be read.
@@ -50,14 +50,14 @@ def missing_files(folder: Path) -> list[str]:
 
 
 def load_folder(folder: Path, verify: bool) -> TrainAndTest:
-    """Read and check the four files of a folder; once for as long as they do not change.
+    """Read and check the four files of a folder; cached until they change.
 
     Args:
         folder: Holds the four files, each plain or gzipped.
         verify: Whether each must be the official file, by SHA-256.
 
     Raises:
-        UserError: A file is broken, is not the official one, or does not fit its partner.
+        UserError: A file is damaged, is not the official one, or does not fit its partner.
     """
     paths = [_path(folder, file) for file in facts.OFFICIAL_FILES]
     return _load_unchanged(folder.absolute(), verify, tuple((path, _version(path)) for path in paths))
@@ -91,7 +91,7 @@ def _path(folder: Path, file: facts.IdxFile) -> Path:
 
 
 def _version(path: Path) -> tuple[int, int] | None:
-    """What changes with a file's content: its time and size."""
+    """Modification time and size of a file, which change with its content."""
     return (path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else None
 
 

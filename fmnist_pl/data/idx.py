@@ -1,4 +1,4 @@
-"""Read one IDX file, plain or gzipped, into a tensor, and trust nothing that it says.
+"""Read one IDX file, plain or gzipped, into a tensor, with every value in it checked.
 
 The format: a big-endian magic number (2051 images, 2049 labels), the size of each dimension, then the bytes.
 """
@@ -20,7 +20,7 @@ from fmnist_pl.errors import UserError
 IMAGES_MAGIC = 2051
 LABELS_MAGIC = 2049
 MAX_ITEMS = 1_000_000
-"""The most images that a file may announce: a header is not trusted to size a read without bound."""
+"""Largest number of images that a header may announce, so that it cannot request unbounded memory."""
 
 
 def read_images(path: Path, sha256: str | None = None) -> Tensor:
@@ -28,19 +28,19 @@ def read_images(path: Path, sha256: str | None = None) -> Tensor:
 
     Args:
         path: The file, plain or gzipped (by its ending ``.gz``).
-        sha256: The digest that the unpacked bytes must have; ``None`` to take any.
+        sha256: Required digest of the unpacked bytes; ``None`` to accept any.
 
     Returns:
         uint8 images (N, 1, 28, 28).
 
     Raises:
-        UserError: The file is unreadable, broken, of another kind or size, or of another digest.
+        UserError: The file is unreadable or damaged, or its kind, size or digest is wrong.
     """
     return _read(path, IMAGES_MAGIC, (IMAGE_SIZE, IMAGE_SIZE), sha256).view(-1, 1, IMAGE_SIZE, IMAGE_SIZE)
 
 
 def read_labels(path: Path, sha256: str | None = None) -> Tensor:
-    """Read an IDX label file; as `read_images`, but returns int64 labels (N,), all of them known classes."""
+    """Read an IDX label file as `read_images` does; returns int64 labels (N,), all of them known classes."""
     labels = _read(path, LABELS_MAGIC, (), sha256)
     if len(labels) and int(labels.max()) >= len(CLASSES):
         raise _broken(path, f"it holds the label {int(labels.max())}; labels are 0 to {len(CLASSES) - 1}")

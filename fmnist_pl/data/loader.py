@@ -1,6 +1,6 @@
-"""Batches straight from tensors in memory: one gather, augmentation and normalisation of the whole batch.
+"""Batches from tensors in memory: one gather, then augmentation and normalisation of the whole batch.
 
-A DataLoader would fetch image by image, at some 300 times the cost.
+A DataLoader gathers image by image, at about 300 times the cost.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from fmnist_pl.errors import UserError
 
 
 def seed_of(*parts: int) -> int:
-    """One well-mixed 63-bit seed from several numbers, the same on every machine."""
+    """One 63-bit seed from several numbers, the same on every machine."""
     return int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=8).digest(), "big") >> 1
 
 
@@ -30,16 +30,15 @@ def normalise(images: Tensor) -> Tensor:
 class BatchLoader:
     """Yields a `Batch` at a time, on ``device``.
 
-    Every image comes once per epoch over all ranks. Batches are as equal in size as can be and none is above
-    ``batch_size`` (422 batches of 128 or 127 for 54,000 images), so that no small rest makes a noisy last step and all
-    ranks take the same number of steps. Order and random changes follow from the seed, the epoch and the batch alone,
-    so that a run can go on from the middle of an epoch.
+    Every image comes once per epoch over all ranks. Batch sizes differ by at most one and are at most ``batch_size``
+    (422 batches of 128 or 127 for 54,000 images), so there is no small last batch and all ranks take the same number of
+    steps. Order and augmentation depend on seed, epoch and batch alone, so a run can resume in the middle of an epoch.
     """
 
     steps_per_execution = 1
-    """Above 1, each item is a list of so many batches (fewer where an epoch ends), for as many training steps."""
+    """Above 1, each item is a list of this many batches (fewer at the end of an epoch), one per training step."""
 
-    batch_sampler = None  # Lightning asks for it where there is a sampler
+    batch_sampler = None  # Lightning reads it beside `sampler`
 
     def __init__(
         self,
@@ -53,15 +52,17 @@ class BatchLoader:
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        """Args:
-            data: The images to go through, on the CPU or already on ``device``.
-            batch_size: Images per step, over all ranks together, so that a recipe holds for any number of them.
-            shuffle: A new order for each epoch, else as they lie.
+        """Choose data, order and devices.
+
+        Args:
+            data: The images, on the CPU or already on ``device``.
+            batch_size: Images per step, over all ranks together, so that a recipe holds for any number of ranks.
+            shuffle: Use a new order in each epoch, instead of the order of the data.
             seed: Of the order and of the augmentation.
-            augment: Random changes to the images.
-            device: Where the batches are to be.
+            augment: Random augmentation of the images.
+            device: Device of the batches.
             rank: Number of this process.
-            world_size: How many processes share each batch.
+            world_size: Number of processes that share each batch.
 
         Raises:
             UserError: There are fewer images in a batch than ranks.
@@ -84,26 +85,26 @@ class BatchLoader:
 
     @property
     def sampler(self) -> "BatchLoader":
-        """Where Lightning looks for ``set_epoch``."""
+        """The object on which Lightning calls ``set_epoch``: the loader itself."""
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order of the next pass; called by Lightning before each epoch."""
+        """Set the epoch, hence the order, of the next pass; Lightning calls it before each epoch."""
         if epoch != self.epoch:
             self.epoch, self._next_batch, self._resume_at = epoch, 0, 0
 
     def state_dict(self) -> dict[str, int]:
-        """Where the current pass stands."""
+        """Position of the current pass."""
         return {"epoch": self.epoch, "next_batch": self._next_batch}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Let the next pass go on where the saved one stood."""
+        """Continue at a saved position."""
         self.epoch, self._resume_at = state["epoch"], state["next_batch"]
         if self._resume_at >= len(self):
             self.epoch, self._resume_at = self.epoch + 1, 0
 
     def batch_indices(self) -> list[Tensor]:
-        """This rank's part of each batch of the epoch, as positions in the data."""
+        """Positions in the data of this rank's share of each batch of the epoch."""
         count = len(self.data)
         if self.shuffle:
             order = torch.randperm(count, generator=Generator().manual_seed(seed_of(self.seed, self.epoch)))
@@ -116,7 +117,7 @@ class BatchLoader:
         first, self._resume_at = self._resume_at, 0
         batches = self.batch_indices()
         while first < len(batches):
-            # executions end at multiples of their length, counted over the whole run, where figures are logged
+            # calls end at multiples of their length, counted over the whole run, where metrics are logged
             end = min(first + self.steps_per_execution - self._steps_before(first), len(batches))
             self._next_batch = end
             made = self._make(batches[first:end], first)
@@ -124,11 +125,11 @@ class BatchLoader:
             first = end
 
     def _steps_before(self, number: int) -> int:
-        """Steps of an execution that come before this batch of the epoch."""
+        """Number of steps of the current call before this batch of the epoch."""
         return (self.epoch * len(self) + number) % self.steps_per_execution
 
     def _make(self, batches: list[Tensor], first: int) -> list[Batch]:
-        """Several batches by one gather; ``first`` is the number of the first within the epoch."""
+        """Make several batches by one gather; ``first`` is the number of the first in the epoch."""
         indices, sizes = torch.cat(batches), [len(batch) for batch in batches]
         images = self.data.images[indices].to(self.device).float().mul_(1 / 255)
         labels = self.data.labels[indices].to(self.device)

@@ -1,9 +1,9 @@
-"""From "which images?" to the images: real, drawn, or real where they can be had."""
+"""Load the images of a source: real ones, synthetic ones, or real ones if they are available."""
 
 import sys
 from pathlib import Path
 
-from fmnist_pl.data.download import WAYS_OUT, download
+from fmnist_pl.data.download import ALTERNATIVES, download
 from fmnist_pl.data.folder import find_folder, load_folder
 from fmnist_pl.data.images import TrainAndTest
 from fmnist_pl.data.synthetic import draw
@@ -12,7 +12,7 @@ from fmnist_pl.errors import UserError
 BANNER = """
 ################################################################################
 ##                                                                            ##
-##   SYNTHETIC DATA: the real Fashion-MNIST could not be had, so this run     ##
+##   SYNTHETIC DATA: the real Fashion-MNIST is not available, so this run     ##
 ##   uses DRAWN silhouettes. Its accuracy says NOTHING about Fashion-MNIST.   ##
 ##                                                                            ##
 ################################################################################
@@ -26,15 +26,15 @@ def load(
     """Load the images.
 
     Args:
-        source: ``real``, ``synthetic``, or ``auto`` (real where they can be had, else drawn ones, with a banner).
-        root: Folder of the real files; ``None`` to look where they usually are.
+        source: ``real``, ``synthetic``, or ``auto`` (real if available, else synthetic, with a banner).
+        root: Folder of the real files; ``None`` for the usual places.
         verify: Whether the real files must be the official ones.
-        synthetic_size: How many training images to draw.
-        seed: Of the drawing.
-        may_download: Whether to fetch missing files; one process of a run does.
+        synthetic_size: Number of synthetic training images.
+        seed: Of the synthetic images.
+        may_download: Whether to download missing files; one process of a run does.
 
     Raises:
-        UserError: The images cannot be had, or are broken.
+        UserError: The images are not available, or are damaged.
     """
     if source == "synthetic":
         return _draw(synthetic_size, seed)
@@ -42,7 +42,7 @@ def load(
     if folder is None:
         try:
             if not may_download:
-                raise UserError(f"no Fashion-MNIST in ./data; {WAYS_OUT}")
+                raise UserError(f"no Fashion-MNIST in ./data; {ALTERNATIVES}")
             folder = download()
         except UserError as error:
             if source != "auto":

@@ -1,4 +1,4 @@
-"""Stratified, seeded parts of the training images: validation split, k folds, smaller training sets."""
+"""Stratified, seeded splits of the training images: validation set, k folds, smaller training sets."""
 
 import torch
 from torch import Tensor
@@ -7,9 +7,9 @@ from fmnist_pl.errors import UserError
 
 
 def stratified_order(labels: Tensor, seed: int) -> Tensor:
-    """A random order in which every run of neighbours holds each class in its overall proportion (within two images).
+    """A random order of which every slice holds each class in its overall proportion (within two images).
 
-    One order serves every split: a validation set, a fold and a smaller training set are slices of it.
+    Validation sets, folds and smaller training sets are slices of this one order.
 
     Args:
         labels: int64 (N,).
@@ -35,15 +35,15 @@ def split(
     fold: int = 0,
     train_limit: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Split the training images into a training and a validation part.
+    """Split the training images into a training and a validation set.
 
     Args:
         labels: int64 (N,).
-        seed: Of the random order that is cut.
-        val_fraction: Part of the images for validation, 0 to below 1; not used with folds.
-        num_folds: With k folds, the validation part is one of k equal parts.
-        fold: Which of the folds, from 0.
-        train_limit: Keep only so many training images, stratified.
+        seed: Of the random order.
+        val_fraction: Fraction of the images for validation, 0 to below 1; not used with folds.
+        num_folds: Number of equal folds, of which one is the validation set.
+        fold: The fold used for validation, from 0.
+        train_limit: Number of training images to keep, stratified.
 
     Returns:
         Positions of the training (M,) and the validation images (N - M,), disjoint.
@@ -67,7 +67,7 @@ def _check(size: int, val_fraction: float, num_folds: int | None, fold: int, tra
     if not 0 <= val_fraction < 1:
         raise UserError(f"data.val_fraction is {val_fraction}: give 0 (no validation) to below 1")
     if num_folds is None and val_fraction > 0 and round(size * val_fraction) == 0:
-        raise UserError(f"data.val_fraction {val_fraction} of {size:,} images is none: give more, or 0")
+        raise UserError(f"data.val_fraction {val_fraction} of {size:,} images is none: give a larger fraction, or 0")
     if num_folds is not None and not 2 <= num_folds <= size:
         raise UserError(f"data.num_folds is {num_folds}: give 2 to {size:,} folds, or null for none")
     if num_folds is not None and not 0 <= fold < num_folds:

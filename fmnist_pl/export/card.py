@@ -8,7 +8,7 @@ import yaml
 
 from fmnist_pl import __version__
 from fmnist_pl.data.facts import CLASSES, PIXEL_MEAN, PIXEL_STD
-from fmnist_pl.export.formats import exported_config
+from fmnist_pl.export.formats import about_checkpoint
 from fmnist_pl.networks.saved import Checkpoint
 
 
@@ -111,5 +111,5 @@ def model_card(path: Path, checkpoint: Checkpoint, parameters: int, check: Check
         difference=check.difference,
         licence="MIT (Zalando SE)" if real else "none needed",
         use=USES[path.suffix].format(file=path.name),
-        config=yaml.safe_dump(exported_config(checkpoint), sort_keys=False),
+        config=yaml.safe_dump(about_checkpoint(checkpoint)["config"], sort_keys=False),
     )

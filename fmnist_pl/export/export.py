@@ -11,7 +11,7 @@ from fmnist_pl.atomic_files import replacing
 from fmnist_pl.data.source import load
 from fmnist_pl.errors import UserError
 from fmnist_pl.export.card import Check, model_card
-from fmnist_pl.export.formats import ENDINGS, Format, as_bytes
+from fmnist_pl.export.formats import ENDINGS, Format, about_checkpoint, as_bytes
 from fmnist_pl.export.read import read_export
 from fmnist_pl.networks.from_pixels import FromPixels
 from fmnist_pl.networks.saved import Checkpoint, read_checkpoint
@@ -55,7 +55,7 @@ def export(
     for file in (path, card):
         if file.exists():
             raise UserError(f"{file} exists already: remove it, or give another folder with --out")
-    content = as_bytes(checkpoint, network.half() if half else network, format)
+    content = as_bytes(network.half() if half else network, format, about_checkpoint(checkpoint))
     network.float()  # holds the weights as they were rounded
     check = _check(content, path.name, checkpoint, network)
     with replacing(path, "wb") as binary:

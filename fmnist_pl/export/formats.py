@@ -6,12 +6,12 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
-from fmnist_pl.config import Config, recipe_of
+from fmnist_pl.config import recipe_of
 from fmnist_pl.data.facts import CLASSES, IMAGE_SIZE
 from fmnist_pl.errors import UserError
 from fmnist_pl.networks.from_pixels import FromPixels
@@ -21,26 +21,30 @@ Format = Literal["onnx", "torch_export", "safetensors"]
 ENDINGS: dict[Format, str] = {"onnx": ".onnx", "torch_export": ".pt2", "safetensors": ".safetensors"}
 
 
-def as_bytes(checkpoint: Checkpoint, network: nn.Module, format: Format) -> bytes:  # noqa: A002  (as the option)
+def as_bytes(network: nn.Module, format: Format, about: dict[str, Any]) -> bytes:  # noqa: A002  (as the option)
     """A network as the content of a file: from pixels to probabilities, for any number of images at once.
 
     Args:
-        checkpoint: Holds the config of the run that trained it.
-        network: The network of the checkpoint, in eval mode on the CPU.
+        network: In eval mode on the CPU.
         format: Of the file.
+        about: What a safetensors file says of itself, from `about_checkpoint`.
 
     Raises:
         UserError: A package that the format needs is not installed, or the network does not fit the format.
     """
-    return WRITERS[format](checkpoint, network)
+    return WRITERS[format](network, about)
 
 
-def exported_config(checkpoint: Checkpoint) -> Config:
-    """What an export says of its training: the name and the recipe of the run."""
-    return {"name": checkpoint.config["name"]} | recipe_of(checkpoint.config)
+def about_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What an export says of itself: class and arguments of the network, the classes, name and recipe of the run."""
+    return {
+        "network": network_of(checkpoint.config["model"], checkpoint.path),
+        "classes": CLASSES,
+        "config": {"name": checkpoint.config["name"]} | recipe_of(checkpoint.config),
+    }
 
 
-def _onnx(checkpoint: Checkpoint, network: nn.Module) -> bytes:
+def _onnx(network: nn.Module, about: dict[str, Any]) -> bytes:
     try:
         import onnx  # noqa: F401  (torch needs both, without saying how to install them)
         import onnxscript  # noqa: F401
@@ -60,7 +64,7 @@ def _onnx(checkpoint: Checkpoint, network: nn.Module) -> bytes:
     return program.model_proto.SerializeToString()
 
 
-def _torch_export(checkpoint: Checkpoint, network: nn.Module) -> bytes:
+def _torch_export(network: nn.Module, about: dict[str, Any]) -> bytes:
     program = torch.export.export(
         FromPixels(network), (_example(),), dynamic_shapes={"images": {0: torch.export.Dim("batch")}}
     )
@@ -72,19 +76,14 @@ def _torch_export(checkpoint: Checkpoint, network: nn.Module) -> bytes:
     return content.getvalue()
 
 
-def _safetensors(checkpoint: Checkpoint, network: nn.Module) -> bytes:
+def _safetensors(network: nn.Module, about: dict[str, Any]) -> bytes:
     from safetensors.torch import save
 
-    about = {
-        "network": network_of(checkpoint.config["model"], checkpoint.path),
-        "classes": CLASSES,
-        "config": exported_config(checkpoint),
-    }
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     return save(tensors, {name: json.dumps(value, default=str) for name, value in about.items()})
 
 
-WRITERS: dict[Format, Callable[[Checkpoint, nn.Module], bytes]] = {
+WRITERS: dict[Format, Callable[[nn.Module, dict[str, Any]], bytes]] = {
     "onnx": _onnx,
     "torch_export": _torch_export,
     "safetensors": _safetensors,

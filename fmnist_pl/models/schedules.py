@@ -1,4 +1,4 @@
-"""Learning-rate schedules that torch.optim.lr_scheduler lacks, or has in a form that a config cannot name."""
+"""Learning-rate schedules that torch.optim.lr_scheduler lacks, or that a config cannot name there."""
 
 from typing import Literal
 
@@ -15,7 +15,7 @@ class StepSchedule(LRScheduler):
         super().__init__(optimizer)
 
     def factor(self, progress: float) -> float:
-        """Learning rate as a part of the optimizer's own, at ``progress`` 0 (first step) to 1 (end of the run)."""
+        """Learning rate as a fraction of the optimizer's, at ``progress`` 0 (first step) to 1 (end of the run)."""
         raise NotImplementedError
 
     def get_lr(self) -> list[float | Tensor]:
@@ -23,24 +23,24 @@ class StepSchedule(LRScheduler):
         return [base * self.factor(progress) for base in self.base_lrs]
 
     def state_dict(self) -> dict[str, object]:
-        """Without the length of the run: it is the trainer's, so that a resumed run may be longer."""
+        """State without the length of the run, which is the trainer's: a resumed run may be longer."""
         return {key: value for key, value in super().state_dict().items() if key != "total_steps"}
 
 
 class OneCycle(StepSchedule):
-    """Rise in a straight line to the optimizer's own rate, then fall in a straight line (Smith & Topin 2018).
+    """Linear warmup to the optimizer's learning rate, then linear decay (Smith & Topin 2018).
 
-    torch's OneCycleLR sets its own top rate and fixes its length; here the one key ``optimizer.lr`` is the top.
+    torch's OneCycleLR has a maximum of its own and a fixed length; here ``optimizer.lr`` is the maximum.
     """
 
     def __init__(self, optimizer: Optimizer, warmup: float = 0.25, start: float = 0.04, final: float = 0.0) -> None:
         """Choose the shape.
 
         Args:
-            optimizer: Its learning rate is the top of the cycle.
-            warmup: Part of all steps during which the rate rises.
-            start: Rate at the first step, as a part of the top.
-            final: Rate at the end, as a part of the top.
+            optimizer: Its learning rate is the maximum of the cycle.
+            warmup: Fraction of all steps during which the learning rate rises.
+            start: Learning rate at the first step, as a fraction of the maximum.
+            final: Learning rate at the end, as a fraction of the maximum.
         """
         self.warmup, self.start, self.final = warmup, start, final
         super().__init__(optimizer)
@@ -52,7 +52,7 @@ class OneCycle(StepSchedule):
 
 
 class Plateau(ReduceLROnPlateau):
-    """Lower the rate when a figure has stopped getting better (torch's ReduceLROnPlateau)."""
+    """Lower the learning rate when a metric has stopped improving (torch's ReduceLROnPlateau)."""
 
     def __init__(
         self,
@@ -64,16 +64,16 @@ class Plateau(ReduceLROnPlateau):
         threshold: float = 1e-4,
         min_lr: float = 0.0,
     ) -> None:
-        """Choose what to watch.
+        """Choose the metric and the steps.
 
         Args:
-            optimizer: Whose rate is lowered.
-            monitor: The figure, once an epoch: val/loss, val/acc, train/loss, train/acc.
+            optimizer: Its learning rate is lowered.
+            monitor: The metric, once per epoch: val/loss, val/acc, train/loss, train/acc.
             mode: Whether lower (min) or higher (max) is better.
-            factor: The rate is multiplied by this.
-            patience: Epochs without a better figure that are let pass.
-            threshold: How much better counts as better, as a part.
-            min_lr: The rate is not lowered below this.
+            factor: The learning rate is multiplied by this.
+            patience: Number of epochs without improvement before the learning rate is lowered.
+            threshold: Smallest relative change that counts as an improvement.
+            min_lr: Smallest learning rate.
         """
         self.monitor = monitor
         super().__init__(optimizer, mode, factor, patience, threshold, min_lr=min_lr)

@@ -1,1 +1,1 @@
-"""From a person's own photos to images as those of Fashion-MNIST."""
+"""Photos of clothes: read them, turn them into 28x28 images, write their predictions."""

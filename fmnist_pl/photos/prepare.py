@@ -1,9 +1,9 @@
-"""From a photo to an image as those of the data set, by the steps of its authors.
+"""Turn a photo into an image like those of the data set, by the steps of its authors.
 
 Xiao, Rasul & Vollgraf (2017, arXiv:1708.07747, section 2): trim edges within 5% of the corners' colour, resize the
 longest edge to 28, sharpen (Gaussian of radius 1), extend the shortest edge to 28 around the centre, negate, grey.
-Their pictures were from one studio, on white; for all others this adds: the ground may have any one colour, is taken
-out of the grey values, may be somewhat uneven, and transparent parts are ground whatever colour they hide.
+Their photos have a white studio background. For other photos this module adds: the background may have any single
+colour, is subtracted from the grey values, may be slightly uneven, and transparent parts are background.
 """
 
 import numpy as np
@@ -16,54 +16,48 @@ from fmnist_pl.data.facts import IMAGE_SIZE
 
 Array = NDArray[np.float32]
 
-NEAR = 0.05
-"""What is this close to the ground's colour, as a part of the range of a channel, belongs to the ground."""
-
-CORNER = 0.04
-"""Side of the corners that show the ground, as a part of the photo's shorter side."""
-
-SPECK = 0.005
-"""A row or column belongs to the thing if more than this part of it does."""
-
+NEAR = 0.05  # colours this close to the background, as a fraction of a channel's range, are background
+CORNER = 0.04  # side of the corners that show the background, as a fraction of the photo's shorter side
+SPECK = 0.005  # a row or column belongs to the object if more than this fraction of it does
 SHARPEN = ImageFilter.UnsharpMask(radius=1, percent=50, threshold=0)
 
 
 def prepare(photo: Image.Image) -> Tensor:
-    """Turn a photo into what a network sees.
+    """Turn a photo into a network's input image.
 
     Args:
         photo: Mode RGBA, upright.
 
     Returns:
-        uint8 (28, 28), the thing bright on black; all 0 where nothing stands out of the ground.
+        uint8 (28, 28), the object bright on black; all 0 if nothing stands out from the background.
     """
     colours = np.asarray(photo).astype(np.float32) / np.float32(255)
-    values = _cut_out(colours) if colours[..., 3].min() < 0.5 else _from_ground(colours[..., :3])
+    values = _cut_out(colours) if colours[..., 3].min() < 0.5 else _without_background(colours[..., :3])
     rows, columns = (_extent(values > 0, axis) for axis in (1, 0))
     if rows is None or columns is None:
         return torch.zeros(IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8)
-    return _centred(_shrunk(values[rows, columns]))
+    return _centred(_resized(values[rows, columns]))
 
 
 def _cut_out(colours: Array) -> Array:
-    """Brightness (H, W) of a thing on transparent ground: as if on white, and negated, unless it is light itself."""
+    """Brightness (H, W) of an object with transparent background: negated, unless the object itself is light."""
     grey, alpha = _grey(colours[..., :3]), colours[..., 3]
     light = np.average(grey, weights=alpha) > 0.5 if alpha.any() else False
     return np.where(alpha > NEAR, (grey if light else 1 - grey) * alpha, 0)
 
 
-def _from_ground(colours: Array) -> Array:
-    """Brightness (H, W) of a thing: how far it is from the ground's grey, as a part of how far it could be."""
+def _without_background(colours: Array) -> Array:
+    """Brightness (H, W) of an object: its distance from the background's grey, divided by the largest possible one."""
     corners = _corners(colours)
-    ground = np.median(corners, axis=0)
-    uneven = np.quantile(_distance(corners, ground), 0.9)
-    thing = _distance(colours, ground) > max(NEAR, 2 * float(uneven))
-    if not thing.any():
+    background = np.median(corners, axis=0)
+    uneven = np.quantile(_distance(corners, background), 0.9)
+    is_object = _distance(colours, background) > max(NEAR, 2 * float(uneven))
+    if not is_object.any():
         return np.zeros_like(colours[..., 0])
-    grey, grey_of_ground = _grey(colours), float(_grey(ground))
-    if grey[thing].mean() < grey_of_ground:
-        grey, grey_of_ground = 1 - grey, 1 - grey_of_ground
-    return np.where(thing, (grey - grey_of_ground).clip(min=1e-6) / max(1 - grey_of_ground, 1e-6), 0)
+    grey, background_grey = _grey(colours), float(_grey(background))
+    if grey[is_object].mean() < background_grey:
+        grey, background_grey = 1 - grey, 1 - background_grey
+    return np.where(is_object, (grey - background_grey).clip(min=1e-6) / max(1 - background_grey, 1e-6), 0)
 
 
 def _corners(colours: Array) -> Array:
@@ -78,24 +72,24 @@ def _corners(colours: Array) -> Array:
     )
 
 
-def _distance(colours: Array, ground: Array) -> Array:
+def _distance(colours: Array, background: Array) -> Array:
     """Largest difference in any channel."""
-    return np.abs(colours - ground).max(axis=-1)
+    return np.abs(colours - background).max(axis=-1)
 
 
 def _grey(colours: Array) -> Array:
-    """Luma of ITU-R BT.601, which Pillow uses too."""
+    """Luma of ITU-R BT.601, as in Pillow."""
     return colours @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
-def _extent(thing: NDArray[np.bool_], axis: int) -> slice | None:
-    """From the first to the last row (axis 1) or column (axis 0) that holds more than specks of the thing."""
-    held = np.flatnonzero(thing.mean(axis=axis) > SPECK)
+def _extent(is_object: NDArray[np.bool_], axis: int) -> slice | None:
+    """From the first to the last row (axis 1) or column (axis 0) that holds more than specks of the object."""
+    held = np.flatnonzero(is_object.mean(axis=axis) > SPECK)
     return slice(held[0], held[-1] + 1) if len(held) else None
 
 
-def _shrunk(values: Array) -> Image.Image:
-    """Mode L, its longest edge 28; sharpened where that made it smaller, since it also made it softer."""
+def _resized(values: Array) -> Image.Image:
+    """Resize to a longest edge of 28, mode L; sharpened if it became smaller, which also softens it."""
     image = Image.fromarray((values.clip(0, 1) * 255).round().astype(np.uint8))
     longest = max(image.size)
     width, height = (max(1, round(edge * IMAGE_SIZE / longest)) for edge in image.size)

@@ -1,4 +1,4 @@
-"""What to say of a photo: a class, or that one cannot be sure."""
+"""The most probable classes of a photo, and whether the prediction is unsure."""
 
 from dataclasses import dataclass
 
@@ -6,46 +6,42 @@ from torch import Tensor
 
 from fmnist_pl.data.facts import CLASSES
 
-UNSURE_BELOW = 0.5
-"""A class that the network itself gives less than an even chance."""
-
-FLAT = 4.0
-"""Mean brightness, of 255, below which an image shows next to nothing."""
-
-TOP = 3
+UNSURE_BELOW = 0.5  # probability of the first class below which the prediction is unsure
+BLANK_BELOW = 4.0  # mean brightness (0 to 255) below which an image shows almost nothing
+TOP = 3  # number of classes in a verdict
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The likeliest classes of an image, with their probabilities, and why not to trust the first."""
+    """The most probable classes of an image with their probabilities."""
 
     top: list[tuple[str, float]]
     unsure: str
-    """Empty where there is no reason for doubt."""
+    """Why the first class may be wrong; empty if there is no reason for doubt."""
 
     @property
     def text(self) -> str:
-        """For people: ``Sneaker 97%``, or ``unsure (Sneaker 31%)``."""
+        """Short text: ``Sneaker 97%``, or ``unsure (Sneaker 31%)``."""
         name, probability = self.top[0]
-        said = f"{name} {probability:.0%}"
-        return f"unsure ({said})" if self.unsure else said
+        first = f"{name} {probability:.0%}"
+        return f"unsure ({first})" if self.unsure else first
 
 
-def judge(images: Tensor, probabilities: Tensor) -> list[Verdict]:
-    """Say what each image shows.
+def verdicts_of(images: Tensor, probabilities: Tensor) -> list[Verdict]:
+    """Make the verdict of each image.
 
     Args:
-        images: What the network saw, uint8 (N, 1, 28, 28).
-        probabilities: What it said, (N, 10).
+        images: Input of the network before normalisation, uint8 (N, 1, 28, 28).
+        probabilities: Output of the network, float (N, 10).
     """
-    return [_judge(image, row) for image, row in zip(images, probabilities, strict=True)]
+    return [_verdict_of(image, row) for image, row in zip(images, probabilities, strict=True)]
 
 
-def _judge(image: Tensor, probabilities: Tensor) -> Verdict:
+def _verdict_of(image: Tensor, probabilities: Tensor) -> Verdict:
     values, indices = probabilities.topk(TOP)
     top = [(CLASSES[index], value) for index, value in zip(indices.tolist(), values.tolist(), strict=True)]
     unsure = ""
-    if image.float().mean() < FLAT:
+    if image.float().mean() < BLANK_BELOW:
         unsure = "nothing stands out from the background"
     elif top[0][1] < UNSURE_BELOW:
         unsure = "unlike any of the ten classes"

@@ -1,24 +1,22 @@
-"""How good predictions are: every number of the report, from labels and probabilities."""
+"""Metrics of predictions, from labels and probabilities."""
 
 import math
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
-import torchmetrics.functional.classification as figures_of
+import torchmetrics.functional.classification as tm
 
-BINS = 15
-"""Of the calibration error, as in Guo et al. 2017."""
-
-NORMAL_95 = 1.959964
-"""Within so many standard deviations lie 95% of a normal distribution."""
+BINS = 15  # bins of the calibration error, as in Guo et al. 2017
+NORMAL_95 = 1.959964  # 95% of a normal distribution lie within this many standard deviations
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Precision, recall and F1 of a class or of an average, each 0 to 1, and the images behind them."""
+    """Precision, recall and F1 (0 to 1) of a class or an average, and the number of images."""
 
     precision: float
     recall: float
@@ -28,7 +26,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Labels int64 (N,) against probabilities float (N, classes), N at least 1."""
+    """Predictions compared with labels: int64 (N,) labels, float (N, classes) probabilities, N at least 1."""
 
     labels: np.ndarray
     probabilities: np.ndarray
@@ -36,54 +34,60 @@ class Evaluation:
 
     @cached_property
     def predictions(self) -> np.ndarray:
-        """The most probable class of each image, int64 (N,)."""
+        """Most probable class of each image, int64 (N,)."""
         return self.probabilities.argmax(axis=1)
 
     @cached_property
     def confidences(self) -> np.ndarray:
-        """The probability of each prediction, (N,)."""
+        """Probability of each prediction, (N,)."""
         return self.probabilities.max(axis=1)
 
     @cached_property
-    def wrong(self) -> np.ndarray:
-        """Positions of the wrong predictions, the most confident first, int64 (W,)."""
-        (positions,) = (self.predictions != self.labels).nonzero()
+    def correct(self) -> np.ndarray:
+        """Whether each prediction is correct, bool (N,)."""
+        return self.predictions == self.labels
+
+    @cached_property
+    def mistakes(self) -> np.ndarray:
+        """Positions of the wrong predictions, the most confident first, int64 (M,)."""
+        (positions,) = np.nonzero(~self.correct)
         return positions[np.argsort(-self.confidences[positions], kind="stable")]
 
     @cached_property
     def confusion(self) -> np.ndarray:
-        """Images by true class (rows) and predicted class (columns), int64 (classes, classes)."""
-        return figures_of.multiclass_confusion_matrix(*self._tensors(), num_classes=len(self.class_names)).numpy()
+        """Number of images by true class (rows) and predicted class (columns), int64 (classes, classes)."""
+        return tm.multiclass_confusion_matrix(*self._tensors(), num_classes=len(self.class_names)).numpy()
 
     @property
     def accuracy(self) -> float:
-        return float((self.predictions == self.labels).mean())
+        """Fraction of correct predictions."""
+        return float(self.correct.mean())
 
     @property
     def accuracy_interval(self) -> tuple[float, float]:
-        """The 95% interval of the accuracy, by Wilson 1927: what other images of the same kind would give."""
+        """95% interval of the accuracy over other images of the same kind (Wilson 1927)."""
         return wilson_interval(self.accuracy, len(self.labels))
 
     @property
     def loss(self) -> float:
         """Mean cross-entropy."""
-        of_the_label = self.probabilities[np.arange(len(self.labels)), self.labels]
-        return float(-np.log(of_the_label.clip(np.finfo(float).tiny)).mean())
+        label_probabilities = self.probabilities[np.arange(len(self.labels)), self.labels]
+        return float(-np.log(label_probabilities.clip(np.finfo(float).tiny)).mean())
 
     @property
     def top2_accuracy(self) -> float:
-        """Part of the images whose class is among the two most probable."""
-        return float(self._figure(figures_of.multiclass_accuracy, average="micro", top_k=2))
+        """Fraction of images whose class is among the two most probable classes."""
+        return self._from_probabilities(tm.multiclass_accuracy, average="micro", top_k=2)
 
     @property
     def calibration_error(self) -> float:
-        """Expected calibration error: how far confidence and accuracy lie apart, over 15 bins of confidence."""
-        return float(self._figure(figures_of.multiclass_calibration_error, n_bins=BINS, norm="l1"))
+        """Expected calibration error: mean distance of confidence and accuracy over 15 bins of confidence."""
+        return self._from_probabilities(tm.multiclass_calibration_error, n_bins=BINS, norm="l1")
 
     @cached_property
     def per_class(self) -> dict[str, Scores]:
-        """The scores of each class; 0 where nothing is there to divide by, as scikit-learn with zero_division=0."""
-        counts = figures_of.multiclass_stat_scores(*self._tensors(), num_classes=len(self.class_names), average=None)
+        """Scores of each class; 0 where the denominator is 0, as in scikit-learn with ``zero_division=0``."""
+        counts = tm.multiclass_stat_scores(*self._tensors(), num_classes=len(self.class_names), average=None)
         return {
             name: Scores(_ratio(tp, tp + fp), _ratio(tp, tp + fn), _ratio(2 * tp, 2 * tp + fp + fn), support)
             for name, (tp, fp, _, fn, support) in zip(self.class_names, counts.tolist(), strict=True)
@@ -91,21 +95,27 @@ class Evaluation:
 
     @property
     def macro(self) -> Scores:
-        """The mean over all classes."""
+        """Mean over the classes."""
         return self._average([1] * len(self.class_names))
 
     @property
     def weighted(self) -> Scores:
-        """The mean over all classes, each as heavy as it has images."""
+        """Mean over the classes, weighted by their number of images."""
         return self._average([scores.support for scores in self.per_class.values()])
 
     def caption(self, position: int) -> str:
-        """What an image was taken for, how surely, and what it is, in two lines."""
-        predicted, true = (self.class_names[which[position]] for which in (self.predictions, self.labels))
+        """Prediction, confidence and true class of an image, in two lines."""
+        predicted, true = (self.class_names[classes[position]] for classes in (self.predictions, self.labels))
         return f"{predicted} {self.confidences[position]:.0%}\n(true: {true})"
 
+    def mistakes_between(self, pair: Collection[int], count: int) -> list[int]:
+        """Positions of the most confident mistakes between two classes, at most ``count``."""
+        classes = set(pair)
+        between = [i for i in self.mistakes.tolist() if {int(self.labels[i]), int(self.predictions[i])} == classes]
+        return between[:count]
+
     def as_dict(self) -> dict[str, Any]:
-        """All numbers as plain data, for metrics.json."""
+        """All metrics as plain data, for metrics.json."""
         low, high = self.accuracy_interval
         numbers = {
             "acc": self.accuracy,
@@ -133,28 +143,28 @@ class Evaluation:
     def _tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
         return torch.from_numpy(self.predictions), torch.from_numpy(self.labels)
 
-    def _figure(self, function: Any, **options: Any) -> torch.Tensor:
+    def _from_probabilities(self, metric: Callable[..., torch.Tensor], **options: Any) -> float:
         probabilities, labels = torch.from_numpy(self.probabilities), torch.from_numpy(self.labels)
-        return function(probabilities, labels, num_classes=len(self.class_names), **options)
+        return float(metric(probabilities, labels, num_classes=len(self.class_names), **options))
 
 
-def wilson_interval(rate: float, count: int) -> tuple[float, float]:
-    """Between which rates the true one lies, with 95% confidence, after ``rate`` was seen in ``count`` draws."""
+def wilson_interval(fraction: float, count: int) -> tuple[float, float]:
+    """95% confidence interval of a fraction that was measured on ``count`` samples."""
     spread = NORMAL_95**2 / count
-    middle = (rate + spread / 2) / (1 + spread)
-    half = math.sqrt(rate * (1 - rate) * spread + spread**2 / 4) / (1 + spread)
+    middle = (fraction + spread / 2) / (1 + spread)
+    half = math.sqrt(fraction * (1 - fraction) * spread + spread**2 / 4) / (1 + spread)
     return middle - half, middle + half
 
 
 def hardest_pairs(confusion: np.ndarray, count: int) -> list[tuple[int, int]]:
-    """The pairs of classes that are most often taken for each other, most errors first; only pairs with errors."""
+    """Pairs of classes with the most mistakes between them, most first; pairs without mistakes are left out."""
     errors = confusion + confusion.T
     pairs = [(a, b) for a in range(len(errors)) for b in range(a + 1, len(errors)) if errors[a, b]]
     return sorted(pairs, key=lambda pair: -errors[pair])[:count]
 
 
-def _ratio(part: int, whole: int) -> float:
-    return part / whole if whole else 0.0
+def _ratio(numerator: int, denominator: int) -> float:
+    return numerator / denominator if denominator else 0.0
 
 
 def _rounded(value: float) -> float:

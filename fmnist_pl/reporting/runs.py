@@ -1,4 +1,4 @@
-"""Read back what runs left in their folders."""
+"""Read the files of finished runs."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,48 +11,40 @@ import yaml
 from fmnist_pl.errors import UserError
 
 History = Sequence[Mapping[str, float]]
-"""For each epoch its number (``epoch``, from 0) and its figures (``train/loss`` and the like)."""
+"""One mapping per epoch: its number (``epoch``, from 0) and its metrics (``train/loss`` etc.)."""
 
 METRICS, CONFIG, HISTORY = "metrics.json", "config.yaml", "history.json"
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run's folder holds."""
+    """Metrics and config of a run."""
 
     folder: Path
     metrics: dict[str, Any]
     config: dict[str, Any]
-    history: History
-    """Empty where it is not known."""
 
 
 def read_run(path: Path) -> Run:
     """Read a run.
 
     Args:
-        path: Its folder; or that of all runs of a config, or of a study with its refit: then the newest of them.
+        path: Folder of a run, of all runs of a config, or of a study with its refit; the newest run is read.
 
     Raises:
-        UserError: It is no such folder, or what is in it cannot be read.
+        UserError: The folder holds no run, or a file of the run cannot be read.
     """
-    folder = _newest(path)
+    folder = _newest_run(path)
     if folder is None:
-        raise UserError(f"{path} is no run's folder ({METRICS} is not there): name one, as runs/cnn/version_0")
-    history = folder / HISTORY
-    return Run(
-        folder,
-        json_file(folder / METRICS),
-        _config_file(folder / CONFIG),
-        json_file(history) if history.exists() else [],
-    )
+        raise UserError(f"{path} is not the folder of a run ({METRICS} is missing): give one like runs/cnn/version_0")
+    return Run(folder, json_file(folder / METRICS), _config_file(folder / CONFIG))
 
 
 def json_file(path: Path) -> Any:
-    """The content of a JSON file.
+    """Read a JSON file.
 
     Raises:
-        UserError: It cannot be read, or is none.
+        UserError: The file cannot be read or is not JSON.
     """
     try:
         return json.loads(path.read_text())
@@ -66,7 +58,7 @@ def _config_file(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise _unreadable(path, error) from error
     if not isinstance(content, dict):
-        raise UserError(f"{path} is no config of a run: it holds no keys")
+        raise UserError(f"{path} is not the config of a run: it has no keys")
     return content
 
 
@@ -74,8 +66,8 @@ def _unreadable(path: Path, error: Exception) -> UserError:
     return UserError(f"cannot read {path} ({' '.join(str(error).split())}): is the run complete?")
 
 
-def _newest(path: Path) -> Path | None:
-    """The folder of a run: the given one, or the last version in it or in its ``refit``."""
+def _newest_run(path: Path) -> Path | None:
+    """The folder itself if it holds a run, else the highest version in it or in its ``refit``."""
     if (path / METRICS).is_file():
         return path
     versions = [file.parent for file in (*path.glob(f"version_*/{METRICS}"), *path.glob(f"refit/version_*/{METRICS}"))]

@@ -13,8 +13,8 @@ from matplotlib.ticker import MaxNLocator
 from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
+from fmnist_pl.reporting.plots.style import BLUE, COLOURS, GREY, ORANGE, figure_with_axes
 from fmnist_pl.reporting.search_tables import number_text, short_names
-from fmnist_pl.reporting.style import BLUE, COLOURS, GREY, ORANGE, figure_with_axes
 
 COLUMNS = 4
 

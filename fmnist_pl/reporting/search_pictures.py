@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from fmnist_pl.atomic_files import replacing
 from fmnist_pl.reporting import search_figures as figures
-from fmnist_pl.reporting.style import picture_style
+from fmnist_pl.reporting.plots.style import plot_style
 
 FEWEST = 2
 """Complete trials that a picture needs to say anything."""
@@ -28,7 +28,7 @@ def write_pictures(study: optuna.Study, objectives: list[str], folder: Path) -> 
         The files; none where too few trials are complete.
     """
     written = []
-    with picture_style():
+    with plot_style():
         for name, draw in _drawings(study, objectives).items():
             path = folder / f"{name}.png"
             with replacing(path, "wb") as file:

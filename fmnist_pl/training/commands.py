@@ -15,9 +15,9 @@ from lightning.pytorch.callbacks import Callback
 from fmnist_pl.console import HELP, OneLineErrorParser, exit_code_of
 from fmnist_pl.errors import StoppedError, UserError
 from fmnist_pl.networks.saved import Checkpoint, read_checkpoint
-from fmnist_pl.reporting.predictions_file import concatenate, write_predictions
+from fmnist_pl.reporting.predictions_csv import write_predictions
 from fmnist_pl.reporting.runs import HISTORY, json_file
-from fmnist_pl.reporting.summary import summary_table
+from fmnist_pl.reporting.tables import summary_table
 from fmnist_pl.training.callbacks.stopwatch import Stopwatch
 from fmnist_pl.training.checkpoints import checkpoint_to_test, how_to_resume
 from fmnist_pl.training.hardware import keep_freed_memory, look_for_gpus_once, short_precision
@@ -25,7 +25,7 @@ from fmnist_pl.training.library_errors import mistake_behind
 from fmnist_pl.training.multi_step import MultiStep
 from fmnist_pl.training.options import COMMANDS, Options
 from fmnist_pl.training.photos import predict_photos
-from fmnist_pl.training.predictions import TestPredictions
+from fmnist_pl.training.predictions import CollectPredictions, Predictions, concatenate
 from fmnist_pl.training.run_folder import (
     RunRecorder,
     describe_hardware,
@@ -257,8 +257,10 @@ def _stage_metrics(metrics: Any, stage: str) -> dict[str, float]:
     return {name: round(float(metrics[f"{stage}/{name}"]), 6) for name in ("acc", "loss")}
 
 
-def _predictions(options: Options) -> TestPredictions:
-    return next(callback for callback in options.trainer.callbacks if isinstance(callback, TestPredictions))
+def _predictions(options: Options) -> Predictions:
+    """The predictions of the last test."""
+    callbacks = options.trainer.callbacks
+    return next(callback for callback in callbacks if isinstance(callback, CollectPredictions)).predictions
 
 
 def _whole_history(checkpoint: Checkpoint) -> list[dict[str, float]]:

@@ -1,4 +1,4 @@
-"""What to compute on and in which number format, unless the user says."""
+"""Choose device and number format, and prepare the process for them."""
 
 import ctypes
 import os
@@ -11,7 +11,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
 def choose_device_type(accelerator: str) -> str:
-    """The kind of device that Lightning will take for ``trainer.accelerator``: ``cuda``, ``mps``, ``cpu`` or other."""
+    """The type of device that Lightning selects for ``trainer.accelerator``: ``cuda``, ``mps``, ``cpu`` or another."""
     if accelerator in ("auto", "gpu"):
         if torch.cuda.is_available():
             return "cuda"
@@ -20,29 +20,29 @@ def choose_device_type(accelerator: str) -> str:
 
 
 def choose_precision(device_type: str) -> str:
-    """``bf16-mixed`` where the device computes in bfloat16 itself, else ``32-true``."""
+    """``bf16-mixed`` if the device computes in bfloat16 itself, else ``32-true``."""
     return "bf16-mixed" if _has_bfloat16(device_type) else "32-true"
 
 
 def short_precision(precision: str) -> str:
-    """Lightning's name of a precision as the field says it: ``bf16``, ``fp16``, ``float32``."""
+    """The field's name for Lightning's name of a precision: ``bf16``, ``fp16``, ``float32``."""
     return {"bf16-mixed": "bf16", "16-mixed": "fp16", "32-true": "float32", "64-true": "float64"}.get(
         precision, precision
     )
 
 
 def device_name(device: torch.device) -> str:
-    """The model of a GPU, or of the CPU and how many of its cores this process may use."""
+    """The model of a GPU, or of the CPU with the number of threads."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{torch.cpu.get_capabilities().get('cpu_name') or platform.machine()}, {torch.get_num_threads()} threads"
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep the memory that tensors free, instead of giving it back and faulting it in anew each step.
+    """Keep the memory that tensors free in this process, instead of returning it and faulting it in at each step.
 
-    On a CPU the CNN then trains on 1.2 times as many images a second (benchmarks/once/freed_memory.py). Where malloc is
-    not glibc's, nothing happens.
+    On a CPU the CNN then trains on 1.2 times as many images per second (benchmarks/once/freed_memory.py). Without
+    glibc's malloc, nothing happens.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -53,9 +53,9 @@ def keep_freed_memory() -> None:
 
 
 def look_for_gpus_once() -> None:
-    """Where there is no GPU, keep torch from looking for NVIDIA's library at each optimizer step: 0.13 ms each time.
+    """Without a GPU, keep torch from searching NVIDIA's library at each optimizer step, which takes 0.13 ms.
 
-    Lightning asks for that way of looking, so that processes can be forked before CUDA starts.
+    Lightning requests that search, so that processes can be forked before CUDA starts.
     """
     if not torch.cuda.is_available():
         os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"

@@ -25,7 +25,7 @@ from fmnist_pl.training.arguments import complete
 from fmnist_pl.training.callbacks import StopAtAccuracy, fit_callbacks, progress_bar
 from fmnist_pl.training.checkpoints import AtomicCheckpointIO
 from fmnist_pl.training.hardware import choose_device_type, choose_precision
-from fmnist_pl.training.predictions import TestPredictions
+from fmnist_pl.training.predictions import CollectPredictions
 from fmnist_pl.training.run_folder import RunLogger, RunRecorder
 
 __all__ = ["COMMANDS", "Options", "ParsedOptions", "StopAtAccuracy", "resolve_config"]  # configs name StopAtAccuracy
@@ -173,7 +173,7 @@ class Options(ParsedOptions):
         callbacks = [*configured, *self._extra_callbacks]
         if bar and not any(isinstance(callback, ProgressBar) for callback in configured):
             callbacks.append(progress_bar())
-        callbacks.append(TestPredictions())
+        callbacks.append(CollectPredictions())
         if self.command == "fit":
             callbacks += fit_callbacks(self.datamodule, self.config_init)
         return [*callbacks, RunRecorder(self.plain_config)]

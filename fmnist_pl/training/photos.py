@@ -1,19 +1,21 @@
 """``train.py predict --data.predict_path``: classify photos, print and write what they show."""
 
 import sys
+from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from fmnist_pl.data.images import LabelledImages
 from fmnist_pl.data.loader import BatchLoader
 from fmnist_pl.errors import UserError
 from fmnist_pl.networks.saved import read_safetensors
-from fmnist_pl.photos.load import Photos, load_photos
-from fmnist_pl.photos.verdict import judge
-from fmnist_pl.reporting.photo_predictions import draw_contact_sheets, table, write_photo_predictions
-from fmnist_pl.reporting.predictions_file import concatenate
+from fmnist_pl.photos.files import Photos, load_photos
+from fmnist_pl.photos.output import photo_table, write_photo_predictions
+from fmnist_pl.photos.verdict import verdicts_of
 from fmnist_pl.training.hardware import short_precision
 from fmnist_pl.training.options import Options
+from fmnist_pl.training.predictions import concatenate
 from fmnist_pl.training.run_folder import run_folder
 from fmnist_pl.weights import SHIPPED
 
@@ -38,15 +40,23 @@ def predict_photos(options: Options) -> None:
         _write(options, photos, probabilities)
 
 
-def _write(options: Options, photos: Photos, probabilities: torch.Tensor) -> None:
+def _write(options: Options, photos: Photos, probabilities: Tensor) -> None:
+    """Print a table of the predictions, write the files, and print which files were refused."""
     folder = run_folder(options.trainer)
-    verdicts = judge(photos.images, probabilities)
-    print(table(photos, verdicts))
+    verdicts = verdicts_of(photos.images, probabilities)
+    print(photo_table(photos, verdicts))
     write_photo_predictions(folder, photos, verdicts)
-    sheets = draw_contact_sheets(folder, photos, verdicts) if options.config.show else []
+    sheets: list[Path] = []
+    if options.config.show:
+        from fmnist_pl.photos.contact_sheet import write_contact_sheets  # imports matplotlib
+
+        sheets = write_contact_sheets(folder, photos, verdicts)
     print(f"\nfiles: {folder / 'predictions.csv'}, predictions.json{''.join(f', {sheet.name}' for sheet in sheets)}")
     for path, reason in photos.refused.items():
         print(f"refused {path}: {reason}", file=sys.stderr)
     if photos.refused:
         total = len(photos.refused) + len(photos.paths)
-        raise UserError(f"{len(photos.refused)} of {total} files are not photos (listed above); the others are done")
+        raise UserError(
+            f"{len(photos.refused)} of {total} files could not be read as photos (listed above); "
+            "the other files are predicted"
+        )

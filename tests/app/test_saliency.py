@@ -1,4 +1,4 @@
-"""Occlusion finds what a classifier goes by, and nothing where it goes by nothing."""
+"""Occlusion finds the pixels that decide a prediction."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from fmnist_pl.predictor import Predictor
 
 
 def by_one_corner(images: Tensor) -> Tensor:
-    """Says class 3 for as much as the upper left corner is bright."""
+    """Probability of class 3 that grows with the brightness of the upper left corner."""
     logits = torch.zeros(len(images), 10)
     logits[:, 3] = images[:, 0, :6, :6].float().mean(dim=(1, 2)) / 40
     return logits.softmax(dim=1)

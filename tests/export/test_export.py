@@ -15,7 +15,7 @@ from fmnist_pl.data.facts import CLASSES
 from fmnist_pl.errors import UserError
 from fmnist_pl.export.export import export
 from fmnist_pl.export.formats import ENDINGS, Format
-from fmnist_pl.networks.saved import Checkpoint, about_safetensors
+from fmnist_pl.networks.saved import about_safetensors
 from fmnist_pl.predictor import Predictor
 from fmnist_pl.weights import SHIPPED
 from tests.conftest import ROOT, run_folder
@@ -63,8 +63,8 @@ def test_every_format_agrees_and_takes_any_batch(checkpoint: Path, capsys: pytes
 def test_a_file_that_disagrees_is_not_written(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from fmnist_pl.export import formats
 
-    def spoiled(saved: Checkpoint, network: nn.Module) -> bytes:
-        content = bytearray(formats._safetensors(saved, network))
+    def spoiled(network: nn.Module, about: dict[str, Any]) -> bytes:
+        content = bytearray(formats._safetensors(network, about))
         content[-8:] = b"\x00\x00\x80\x3f" * 2
         return bytes(content)
 
@@ -85,7 +85,7 @@ def test_the_shipped_weights(tmp_path: Path) -> None:
 def test_no_lightning_for_what_is_exported() -> None:
     program = """
 import sys, torch
-from fmnist_pl.networks.saved import Checkpoint, about_safetensors
+from fmnist_pl.networks.saved import about_safetensors
 from fmnist_pl.predictor import Predictor
 from fmnist_pl.weights import SHIPPED
 Predictor.shipped().predict(torch.zeros(2, 28, 28, dtype=torch.uint8))

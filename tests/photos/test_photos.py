@@ -1,4 +1,4 @@
-"""Photos: every allowed kind comes to the same image, hostile files to a clear line, in bounded memory."""
+"""Photos: every allowed format gives the same image, a hostile file one clear line; memory is bounded."""
 
 import subprocess
 import sys
@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 
 from fmnist_pl.errors import UserError
-from fmnist_pl.photos.find import find_photos
+from fmnist_pl.photos.decode import decode_photo, read_photo
+from fmnist_pl.photos.files import find_photos
 from fmnist_pl.photos.prepare import prepare
-from fmnist_pl.photos.read import decode_photo, read_photo
 from tests.conftest import ROOT
-from tests.photos.pictures import HOSTILE, SOUND, encoded, png, shirt, turned
+from tests.photos.sample_files import HOSTILE, SOUND, encoded, png, shirt, turned
 
 
 def seen(content: bytes) -> torch.Tensor:
@@ -34,7 +34,7 @@ def test_every_allowed_kind_shows_the_same(kind: str) -> None:
         assert (image.int() - expected.int()).abs().float().mean() < 10
 
 
-def test_the_thing_is_trimmed_centred_bright_and_upright() -> None:
+def test_the_object_is_trimmed_centred_bright_and_upright() -> None:
     thing = shape(seen(encoded(shirt())))
     rows, columns = thing.any(1).nonzero()[:, 0], thing.any(0).nonzero()[:, 0]
     assert (rows.min(), rows.max()) == (0, 27), "the longest edge is 28"
@@ -55,7 +55,7 @@ def test_the_thing_is_trimmed_centred_bright_and_upright() -> None:
         (8, Image.Transpose.ROTATE_270),
     ],
 )
-def test_the_cameras_note_is_heeded(orientation: int, by: Image.Transpose | None) -> None:
+def test_the_exif_orientation_is_applied(orientation: int, by: Image.Transpose | None) -> None:
     assert (shape(seen(turned(orientation, by))) != shape(seen(encoded(shirt())))).float().mean() < 0.04
     if by is not None:
         ignored = shape(seen(encoded(shirt().transpose(by))))
@@ -69,7 +69,7 @@ def test_an_image_of_the_data_set_passes_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("colour", [(255, 255, 255), (0, 0, 0), (90, 120, 90)])
-def test_nothing_on_a_plain_ground_is_black(colour: tuple[int, int, int]) -> None:
+def test_an_empty_background_is_black(colour: tuple[int, int, int]) -> None:
     assert seen(encoded(Image.new("RGB", (300, 200), colour))).max() == 0
 
 
@@ -92,14 +92,14 @@ def test_a_hostile_file_is_one_line(kind: str) -> None:
 
 
 def test_memory_is_bounded(tmp_path: Path) -> None:
-    """Of the largest picture that is allowed, and of a bomb."""
+    """Memory for the largest allowed photo and for a decompression bomb."""
     (tmp_path / "large.png").write_bytes(encoded(Image.new("RGB", (8000, 4000), "white"), compress_level=1))
     (tmp_path / "bomb.png").write_bytes(png(100_000, 100_000))
     program = """
 import resource, sys
 from pathlib import Path
 from fmnist_pl.errors import UserError
-from fmnist_pl.photos.read import read_photo
+from fmnist_pl.photos.decode import read_photo
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for path in map(Path, sys.argv[1:]):
     try:
@@ -115,10 +115,10 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
     assert int(megabytes) < 600
 
 
-def test_what_is_no_plain_file(tmp_path: Path) -> None:
+def test_what_is_not_a_regular_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file"):
         read_photo(tmp_path / "nowhere.png")
-    with pytest.raises(UserError, match="no plain file"):
+    with pytest.raises(UserError, match="not a regular file"):
         read_photo(tmp_path)
 
 

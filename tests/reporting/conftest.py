@@ -1,4 +1,4 @@
-"""One small run with all that can be reported, for the tests that look at what it left."""
+"""One small run with everything that a report shows, shared by the tests."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from tests.conftest import SMALL
 
 
 class Reported(NamedTuple):
-    """A run that was made with its report."""
+    """A run with its report."""
 
     root: Path
     folder: Path
@@ -18,12 +18,12 @@ class Reported(NamedTuple):
 
 @pytest.fixture(scope="session")
 def reported(tmp_path_factory: pytest.TempPathFactory) -> Reported:
-    """Three epochs of a small CNN, augmented, with histograms and with pictures after each epoch."""
+    """Three epochs of a small CNN with augmentation, histograms, and figures after each epoch."""
     from fmnist_pl.training import train
 
     root = tmp_path_factory.mktemp("reported")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fmnist_pl.training.callbacks.live_figures.SHARE", float("inf"))
+        patch.setattr("fmnist_pl.training.callbacks.tensorboard.TIME_FRACTION", float("inf"))
         metrics = train(
             ["fit", "--config", "cnn.yaml", *SMALL, "--trainer.max_epochs", "3"]
             + ["--trainer.default_root_dir", str(root), "--data.batch_size", "60", "--histograms", "true"]

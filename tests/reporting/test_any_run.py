@@ -1,4 +1,4 @@
-"""Reports of runs of every kind: resumed, dense, without validation, in two processes; and of those that fail."""
+"""Reports of all kinds of runs: resumed, dense, without validation, in two processes, with errors."""
 
 import json
 from collections.abc import Callable
@@ -15,8 +15,8 @@ from fmnist_pl.errors import UserError
 from fmnist_pl.training import train
 from tests.conftest import SMALL, run_folder
 from tests.reporting.conftest import Reported
-from tests.reporting.left import PICTURES, files_in, predictions
-from tests.reporting.page import Page
+from tests.reporting.html_page import Page
+from tests.reporting.report_files import FIGURES, files_in, predictions
 
 Fit = Callable[..., dict[str, Any]]
 REPORT = ["--report", "true"]
@@ -34,31 +34,45 @@ def test_a_resumed_run_has_the_whole_history(fit: Fit, tmp_path: Path) -> None:
     assert "learning_curves.png" in files_in(folder / "report")
 
 
+def test_the_report_names_the_tested_epoch(fit: Fit, tmp_path: Path) -> None:
+    # a learning rate that ruins the weights in the second epoch: the first one is best and is tested
+    spoil = ["--optimizer", "SGD", "--optimizer.lr", "0.05", "--lr_scheduler", "StepLR", "--lr_scheduler.gamma", "200"]
+    fit(*spoil, "--lr_scheduler.step_size", "1", *REPORT, epochs=2)
+    folder = run_folder(tmp_path)
+    best = folder / "checkpoints/best.ckpt"
+    train(["test", "--ckpt_path", str(best), "--trainer.default_root_dir", str(tmp_path), *REPORT])
+    again = run_folder(tmp_path, version=1)
+    for run in (folder, again):
+        assert "weights of epoch 1;" in Page(run / "report/report.html").text
+    curves = "report/learning_curves.png"
+    assert (folder / curves).read_bytes() == (again / curves).read_bytes(), "the dashed line is at the tested epoch"
+
+
 def test_a_dense_network_without_validation_or_augmentation(fit: Fit, tmp_path: Path) -> None:
     fit("--data.val_fraction", "0", "--trainer.logger", "false", *REPORT)
     folder = run_folder(tmp_path)
     names = {path.stem for path in (folder / "report").glob("*.png")}
-    assert names == PICTURES - {"feature_maps", "augmented_samples"}
+    assert names == FIGURES - {"feature_maps", "augmented_samples"}
     page = Page(folder / "report/report.html")
     assert "The network has no convolutions." in page.text
-    assert "The run changes no training images" in page.text
+    assert "The run uses no augmentation" in page.text
     assert not (folder / "projector").exists(), "no events, no projector"
 
 
-def test_a_network_that_is_never_wrong(fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_without_mistakes(fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from fmnist_pl.models import Classifier
 
-    def know(self: Classifier, batch: Any, batch_idx: int) -> torch.Tensor:
+    def always_correct(self: Classifier, batch: Any, batch_idx: int) -> torch.Tensor:
         original(self, batch, batch_idx)
         return torch.nn.functional.one_hot(batch.labels, 10) * 30.0
 
     original = Classifier.test_step
-    monkeypatch.setattr(Classifier, "test_step", know)
+    monkeypatch.setattr(Classifier, "test_step", always_correct)
     fit(*REPORT)
     folder = run_folder(tmp_path)
-    assert "most_confidently_wrong.png" not in files_in(folder / "report")
+    assert "mistakes.png" not in files_in(folder / "report")
     page = Page(folder / "report/report.html")
-    assert "No class was taken for another." in page.text
+    assert "There are no mistakes." in page.text
 
 
 @pytest.mark.parametrize("arguments", [["--test_after_fit", "false", *REPORT], ["--report", "false"]], ids=" ".join)
@@ -68,6 +82,7 @@ def test_no_report_when_told_so(fit: Fit, tmp_path: Path, arguments: list[str]) 
     assert ("macro" in metrics.get("test", {})) == (arguments == ["--report", "false"]), "the numbers cost nothing"
 
 
+@pytest.mark.slow
 def test_two_processes_report_once_and_every_image_once(program: Callable[..., Any], tmp_path: Path) -> None:
     two = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--data.eval_batch_size", "31"]
     arguments = ["--config", "dense.yaml", *SMALL, "--trainer.max_epochs", "1", "--trainer.limit_test_batches", "3"]
@@ -91,20 +106,20 @@ def test_a_report_that_cannot_be_written(fit: Fit, tmp_path: Path, monkeypatch: 
 
     def block(folder: Path, metrics: dict[str, Any]) -> None:
         original(folder, metrics)
-        (folder / "report").write_text("a file where a folder is to be")
+        (folder / "report").write_text("a file in place of a folder")
 
     monkeypatch.setattr(record, "write_metrics", block)
     with pytest.raises(UserError, match=r"cannot write .*report"):
         fit(*REPORT)
-    assert (run_folder(tmp_path) / "metrics.json").exists(), "what was measured is not lost"
+    assert (run_folder(tmp_path) / "metrics.json").exists(), "the metrics are not lost"
 
 
 def test_a_checkpoint_of_another_class(reported: Reported, tmp_path: Path) -> None:
     best = str(reported.folder / "checkpoints/best.ckpt")
-    with pytest.raises(UserError, match="the checkpoint does not fit the model"):
+    with pytest.raises(UserError, match="checkpoint"):
         train(["test", "--ckpt_path", best, "--model", "DenseClassifier", "--trainer.default_root_dir", str(tmp_path)])
 
 
-def test_no_test_images_to_judge_by(fit: Fit) -> None:
-    with pytest.raises(UserError, match="the test saw no images"):
+def test_a_test_without_images(fit: Fit) -> None:
+    with pytest.raises(UserError, match="trainer.limit_test_batches"):
         fit("--trainer.limit_test_batches", "0")

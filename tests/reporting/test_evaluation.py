@@ -1,4 +1,4 @@
-"""The numbers of a report against scikit-learn's and scipy's, and by hand."""
+"""Metrics of an evaluation, compared with scikit-learn, scipy and values by hand."""
 
 import csv
 import io
@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 from scipy.stats import binomtest
-from sklearn.metrics import classification_report, confusion_matrix, log_loss, top_k_accuracy_score
+from sklearn import metrics
 
-from fmnist_pl.reporting.classification_report import report_text, write_report_csv
 from fmnist_pl.reporting.evaluation import Evaluation, hardest_pairs, wilson_interval
+from fmnist_pl.reporting.tables import classification_report, write_classification_csv
 
 CASES = {
     "ten classes": (10, range(10), 400),
@@ -27,14 +27,14 @@ def evaluation(request: pytest.FixtureRequest) -> Evaluation:
     random = np.random.default_rng(7)
     probabilities = random.dirichlet(np.full(classes, 0.4), count)
     if "three" in request.param:
-        probabilities[:, 4] = 0  # a class that is neither there nor predicted
+        probabilities[:, 4] = 0  # a class with no images and no predictions
         probabilities /= probabilities.sum(axis=1, keepdims=True)
     return Evaluation(random.choice(list(labels), count), probabilities, [f"class {label}" for label in range(classes)])
 
 
 def sklearn_report(evaluation: Evaluation, **options: object) -> object:
     names = evaluation.class_names
-    return classification_report(
+    return metrics.classification_report(
         evaluation.labels, evaluation.predictions, labels=range(len(names)), target_names=names, zero_division=0,
         **options,
     )  # fmt: skip
@@ -42,12 +42,12 @@ def sklearn_report(evaluation: Evaluation, **options: object) -> object:
 
 @pytest.mark.parametrize("digits", [2, 4])
 def test_the_report_is_scikit_learns_letter_by_letter(evaluation: Evaluation, digits: int) -> None:
-    assert report_text(evaluation, digits) == sklearn_report(evaluation, digits=digits)
+    assert classification_report(evaluation, digits) == sklearn_report(evaluation, digits=digits)
 
 
 def test_the_csv_holds_scikit_learns_figures(evaluation: Evaluation) -> None:
     file = io.StringIO()
-    write_report_csv(file, evaluation)
+    write_classification_csv(file, evaluation)
     rows = {row.pop(""): row for row in csv.DictReader(io.StringIO(file.getvalue()))}
     expected = sklearn_report(evaluation, output_dict=True)
     assert isinstance(expected, dict)
@@ -61,12 +61,12 @@ def test_the_other_numbers(evaluation: Evaluation) -> None:
     labels, classes = evaluation.labels, range(len(evaluation.class_names))
     numbers = evaluation.as_dict()
     np.testing.assert_array_equal(
-        evaluation.confusion, confusion_matrix(labels, evaluation.predictions, labels=list(classes))
+        evaluation.confusion, metrics.confusion_matrix(labels, evaluation.predictions, labels=list(classes))
     )
     clipped = evaluation.probabilities.clip(1e-12)
-    assert numbers["loss"] == pytest.approx(log_loss(labels, clipped, labels=list(classes)), rel=1e-4)
+    assert numbers["loss"] == pytest.approx(metrics.log_loss(labels, clipped, labels=list(classes)), rel=1e-4)
     if len(classes) > 2:
-        two = top_k_accuracy_score(labels, evaluation.probabilities, k=2, labels=list(classes))
+        two = metrics.top_k_accuracy_score(labels, evaluation.probabilities, k=2, labels=list(classes))
         assert numbers["top2"] == pytest.approx(two, abs=1e-6)
     else:
         assert numbers["top2"] == 1
@@ -91,7 +91,7 @@ def test_the_calibration_error_by_hand() -> None:
 def test_the_most_confident_mistake_comes_first() -> None:
     probabilities = np.array([[0.6, 0.4], [0.2, 0.8], [0.9, 0.1], [0.7, 0.3]])
     evaluation = Evaluation(np.array([1, 1, 1, 0]), probabilities, ["a", "b"])
-    assert evaluation.wrong.tolist() == [2, 0]
+    assert evaluation.mistakes.tolist() == [2, 0]
     assert evaluation.caption(2) == "a 90%\n(true: b)"
 
 

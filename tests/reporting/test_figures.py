@@ -1,4 +1,4 @@
-"""The figures of a report, compared by what they hold."""
+"""Plot functions: the data that each figure holds."""
 
 import io
 
@@ -10,19 +10,18 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from fmnist_pl.models import CNNClassifier, DenseClassifier
-from fmnist_pl.reporting.calibration import reliability_figure
-from fmnist_pl.reporting.confusion import confusion_figure, f1_figure
-from fmnist_pl.reporting.curves import learning_curves_figure, overlaid_curves_figure
 from fmnist_pl.reporting.data_sheet import counts_figure, pixels_figure
-from fmnist_pl.reporting.galleries import changes_figure, gallery_figure
-from fmnist_pl.reporting.insides import (
+from fmnist_pl.reporting.plots.confusion import confusion_figure, f1_figure, reliability_figure
+from fmnist_pl.reporting.plots.curves import learning_curves_figure
+from fmnist_pl.reporting.plots.images import augmentation_figure, gallery_figure
+from fmnist_pl.reporting.plots.network import (
     feature_maps,
     feature_maps_figure,
     filters_figure,
     first_filters,
     last_features,
 )
-from fmnist_pl.reporting.style import BLUE, ORANGE
+from fmnist_pl.reporting.plots.style import BLUE, ORANGE
 
 HISTORY = [
     {"epoch": 0, "train/loss": 2.0, "train/acc": 0.5, "val/loss": 1.5, "val/acc": 0.6},
@@ -35,13 +34,13 @@ def texts(figure: Figure) -> list[str]:
 
 
 def drawn(figure: Figure) -> Figure:
-    """The figure, after it was drawn without a complaint."""
+    """The figure, after it was drawn."""
     figure.savefig(io.BytesIO(), format="png")
     return figure
 
 
 def test_confusion_cells_hold_counts_and_rates() -> None:
-    figure = drawn(confusion_figure(np.array([[3, 1], [0, 0]]), ["a", "b"]))
+    figure = drawn(confusion_figure(np.array([[3, 1], [0, 0]]), ["a", "b"], "Title"))
     (axes,) = figure.axes
     assert axes.images[0].get_array().tolist() == [[0.75, 0.25], [0, 0]], "a class without images is no division by 0"
     assert texts(figure) == ["3\n75.0%", "1\n25.0%"]
@@ -51,7 +50,7 @@ def test_confusion_cells_hold_counts_and_rates() -> None:
 
 @pytest.mark.parametrize("classes", [2, 10, 30])
 def test_confusion_of_any_number_of_classes(classes: int) -> None:
-    figure = drawn(confusion_figure(np.eye(classes, dtype=int), [str(label) for label in range(classes)]))
+    figure = drawn(confusion_figure(np.eye(classes, dtype=int), [str(label) for label in range(classes)], "Title"))
     assert len(texts(figure)) == (classes if classes <= 20 else 0)
 
 
@@ -71,13 +70,13 @@ def test_reliability_bars_are_the_accuracy_of_their_bin() -> None:
     assert "0.100" in upper.get_title()
 
 
-def test_curves_and_the_chosen_epoch() -> None:
+def test_curves_and_the_tested_epoch() -> None:
     loss, accuracy = drawn(learning_curves_figure(HISTORY, 1)).axes
-    train, val, chosen = loss.lines
+    train, val, tested = loss.lines
     assert (list(train.get_xdata()), list(train.get_ydata())) == ([1, 2], [2.0, 1.0])
     assert list(val.get_ydata()) == [1.5, 1.2]
-    assert chosen.get_xdata()[0] == 2
-    assert [text.get_text() for text in accuracy.get_legend().get_texts()] == ["train", "val", "chosen: epoch 2"]
+    assert tested.get_xdata()[0] == 2
+    assert [text.get_text() for text in accuracy.get_legend().get_texts()] == ["train", "val", "tested: epoch 2"]
 
 
 def test_curves_without_validation() -> None:
@@ -85,14 +84,7 @@ def test_curves_without_validation() -> None:
     assert len(drawn(learning_curves_figure(history, None)).axes[0].lines) == 1
 
 
-def test_overlaid_curves_name_each_run_once() -> None:
-    history = [{key: value for key, value in epoch.items() if "val" not in key} for epoch in HISTORY]
-    _, accuracy = drawn(overlaid_curves_figure({"one": HISTORY, "two": history})).axes
-    assert [text.get_text() for text in accuracy.get_legend().get_texts()] == ["one", "two"]
-    assert len(accuracy.lines) == 3
-
-
-def test_galleries_mark_what_is_wrong() -> None:
+def test_galleries_mark_mistakes() -> None:
     images = np.random.default_rng(0).integers(0, 256, (3, 28, 28))
     figure = drawn(gallery_figure(images, ["a", "b", "c"], "Title", marked=[False, True, False], columns=2))
     (axes,) = figure.axes
@@ -104,12 +96,12 @@ def test_galleries_mark_what_is_wrong() -> None:
     np.testing.assert_array_equal(sheet[y : y + 28, x : x + 28], images[1], "the frame is around the marked image")
 
 
-def test_changes_stand_below_their_originals() -> None:
-    originals, changed = np.zeros((2, 28, 28)), np.stack([np.full((2, 28, 28), 1.0), np.full((2, 28, 28), 2.0)])
-    figure = drawn(changes_figure(originals, changed, "Augmentation"))
+def test_augmented_images_are_below_their_originals() -> None:
+    originals, augmented = np.zeros((2, 28, 28)), np.stack([np.full((2, 28, 28), 1.0), np.full((2, 28, 28), 2.0)])
+    figure = drawn(augmentation_figure(originals, augmented))
     sheet = figure.axes[0].images[0].get_array()
     assert [sheet[row].compressed()[0] for row in (0, 32, 64)] == [0, 1, 2]
-    assert texts(figure) == ["original", "changed", "changed"]
+    assert texts(figure) == ["original", "augmented", "augmented"]
 
 
 def test_feature_maps_are_what_the_convolutions_give() -> None:
@@ -125,9 +117,9 @@ def test_feature_maps_are_what_the_convolutions_give() -> None:
     figure = drawn(feature_maps_figure(image[0, 0].numpy(), maps))
     assert [axes.get_title() for axes in figure.axes[1:]] == [
         "convolution 1: 3 maps of 28x28", "convolution 2: 4 maps of 28x28",
-        "convolution 3: the first 16 of 20 maps of 14x14",
+        "convolution 3: first 16 of 20 maps of 14x14",
     ]  # fmt: skip
-    assert not any(module._forward_hooks for module in model.network.modules()), "nothing is left behind"
+    assert not any(module._forward_hooks for module in model.network.modules()), "all hooks are removed"
 
 
 def test_a_dense_network_has_no_maps_but_filters() -> None:
@@ -150,7 +142,11 @@ def test_the_last_features_are_what_the_logits_are_made_of() -> None:
         torch.testing.assert_close(model.network[-1](torch.from_numpy(features)), model(images))
 
 
-def test_the_data_sheets_bars() -> None:
+def test_a_network_without_dense_layers_has_no_features() -> None:
+    assert last_features(nn.Sequential(nn.Conv2d(1, 10, 28), nn.Flatten()), torch.rand(2, 1, 28, 28)) is None
+
+
+def test_the_bars_of_the_data_sheet() -> None:
     (axes,) = drawn(counts_figure(np.array([4, 0]), np.array([1, 2]), ["a", "b"])).axes
     assert [bar.get_width() for bar in axes.patches] == [4, 0, 1, 2]
     (axes,) = drawn(pixels_figure(np.arange(256))).axes

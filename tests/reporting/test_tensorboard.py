@@ -1,4 +1,4 @@
-"""What a run shows in TensorBoard besides its curves."""
+"""Figures, histograms, precision-recall curves and embeddings in TensorBoard."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from fmnist_pl.data.facts import CLASSES
-from fmnist_pl.training.callbacks.live_figures import LiveFigures
+from fmnist_pl.training.callbacks.tensorboard import LiveFigures
 from tests.conftest import run_folder
 from tests.reporting.conftest import Reported
 
@@ -20,12 +20,12 @@ def events(folder: Path) -> EventAccumulator:
 
 
 def images(folder: Path) -> dict[str, list[int]]:
-    """The steps of the pictures under each tag."""
+    """Tag of each image -> its steps."""
     accumulator = events(folder)
     return {tag: [event.step for event in accumulator.Images(tag)] for tag in accumulator.Tags()["images"]}
 
 
-def test_pictures_histograms_and_curves_of_the_test(reported: Reported) -> None:
+def test_figures_histograms_and_curves_of_the_test(reported: Reported) -> None:
     shown = images(reported.folder)
     assert shown["train/augmented"] == [0], "before the first step"
     assert shown["val/confusion_matrix"] == shown["val/mistakes"] == [9, 18, 27], "after each epoch of 9 steps"
@@ -48,22 +48,22 @@ def test_the_projector_has_each_test_image(reported: Reported) -> None:
     rows = vectors.read_text().splitlines()
     labels = (vectors.parent / "metadata.tsv").read_text().splitlines()
     assert len(rows) == 100
-    assert len(rows[0].split("\t")) == 128, "what the last layer is given"
-    assert labels[0] == "label\tprediction\tis"
-    right = sum(line.endswith("\tright") for line in labels)
-    assert right / 100 == pytest.approx(reported.metrics["test"]["acc"])
+    assert len(rows[0].split("\t")) == 128, "the input of the last layer"
+    assert labels[0] == "label\tprediction\tresult"
+    correct = sum(line.endswith("\tcorrect") for line in labels)
+    assert correct / 100 == pytest.approx(reported.metrics["test"]["acc"])
     assert (vectors.parent / "sprite.png").exists()
 
 
-def test_pictures_are_a_small_part_of_a_training(fit: Callable[..., Any], tmp_path: Path) -> None:
+def test_figures_take_a_small_fraction_of_a_training(fit: Callable[..., Any], tmp_path: Path) -> None:
     fit(*LIVE, epochs=4)
     shown = images(run_folder(tmp_path))
-    assert shown == {"train/images": [0]}, "four epochs of a moment leave no time for more"
+    assert shown == {"train/images": [0]}, "four short epochs leave no time for more"
 
 
 @pytest.mark.parametrize("arguments", [["--live_pictures", "false"], [*LIVE, "--trainer.logger", "false"]])
-def test_no_pictures_when_told_so(
+def test_no_figures_when_turned_off(
     fit: Callable[..., Any], arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(LiveFigures, "on_train_start", lambda *_: pytest.fail("pictures"))
+    monkeypatch.setattr(LiveFigures, "on_train_start", lambda *_: pytest.fail("figures"))
     fit(*arguments)

@@ -84,6 +84,7 @@ def test_the_last_value_of_a_key_counts(tmp_path: Path) -> None:
     assert last_value(config, "data.root") is None
 
 
+@pytest.mark.slow
 def test_plain_lines_where_there_is_no_terminal(program: Callable[..., Any]) -> None:
     done = program("fit", "--config", "dense.yaml", "--trainer.max_epochs", "2", *SMALL)
     assert done.returncode == 0, done.stderr

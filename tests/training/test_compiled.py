@@ -15,6 +15,8 @@ from tests.training.recipes import SCHEDULES, StoppedError, stop_after
 
 Fit = Callable[..., dict[str, Any]]
 
+pytestmark = pytest.mark.slow
+
 TINY = ["--model.hidden_sizes", "[8]", "--data.batch_size", "70", "--optimizer.lr", "0.01"]
 """The 540 images are batches of 68 and of 67."""
 COMPILED = ["--compile", "true"]

@@ -9,6 +9,8 @@ import pytest
 
 from tests.conftest import NO_PICTURES, ROOT, SMALL, run_folder
 
+pytestmark = pytest.mark.slow
+
 ARGUMENTS = [
     "--config", "dense.yaml", *SMALL, "--trainer.max_epochs", "3",
     "--optimizer.lr", "0.003", "--data.batch_size", "31", *NO_PICTURES,

@@ -202,6 +202,7 @@ def test_a_small_network_fits_its_images(fit: Fit) -> None:
     assert folder_metrics > 0.5, "a broken step would stay at 0.1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", sorted((Path(__file__).parents[2] / "configs").glob("*.yaml")), ids=lambda p: p.name)
 def test_every_config_trains(config: Path, tmp_path: Path) -> None:
     first_line = config.read_text().splitlines()[0]

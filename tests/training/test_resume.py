@@ -54,6 +54,7 @@ def test_a_checkpoint_from_the_middle_of_an_epoch(
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_the_regularized_cnn_resumes_bit_for_bit(
     fit: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
@@ -113,6 +114,7 @@ def test_what_the_user_says_wins_over_the_checkpoint(fit: Callable[..., dict[str
     assert config["model"]["init_args"]["dropout"] == 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
 def test_a_killed_run_leaves_checkpoints_to_go_on_from(tmp_path: Path, how: signal.Signals) -> None:
     arguments = ["fit", "--config", "dense.yaml", *SMALL, *NO_PICTURES, "--trainer.max_epochs", "100000"]

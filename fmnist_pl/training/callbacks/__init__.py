@@ -5,9 +5,7 @@ from lightning.pytorch.callbacks import Callback, ModelSummary
 
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
 from fmnist_pl.training.callbacks.compile import Compile
-from fmnist_pl.training.callbacks.histograms import Histograms
 from fmnist_pl.training.callbacks.learning_rate import LearningRateCurve
-from fmnist_pl.training.callbacks.live_figures import LiveFigures
 from fmnist_pl.training.callbacks.nan_guard import NanGuard
 from fmnist_pl.training.callbacks.progress import EpochLines, progress_bar
 from fmnist_pl.training.callbacks.step_seeds import StepSeeds
@@ -31,11 +29,14 @@ def fit_callbacks(data: FashionMNISTDataModule, config: Namespace) -> list[Callb
     callbacks: list[Callback] = [StepSeeds(data.seed), NanGuard()]
     if config.compile:
         callbacks.append(Compile(stopwatch))  # before the stopwatch, which starts with the training
-    if config.live_pictures and has_events:
-        callbacks.append(LiveFigures())  # before the stopwatch, so that images per second exclude the drawing
+    live_figures, histograms = config.live_pictures and has_events, config.histograms and has_events
+    if live_figures or histograms:
+        from fmnist_pl.training.callbacks import tensorboard  # imports matplotlib
+    if live_figures:
+        callbacks.append(tensorboard.LiveFigures())  # before the stopwatch, so that images/s exclude the drawing
     callbacks += [stopwatch, EpochLines(stopwatch), LearningRateCurve(logging_interval="step")]
-    if config.histograms and has_events:
-        callbacks.append(Histograms())
+    if histograms:
+        callbacks.append(tensorboard.Histograms())
     if trainer.enable_model_summary is not False:
         callbacks.append(ModelSummary(max_depth=2))
     if trainer.enable_checkpointing is not False and data.has_validation:

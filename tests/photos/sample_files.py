@@ -1,4 +1,4 @@
-"""Pictures of every kind, made by the tests: sound ones and hostile ones."""
+"""Sample photo files for the tests, valid and hostile; a helper, not a test."""
 
 import io
 import struct
@@ -12,7 +12,7 @@ GREEN = (40, 120, 60)
 
 
 def shirt(size: int = 200, ground: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
-    """A bar with a stem at its right end, off the middle, so that every turn and mirroring shows."""
+    """A bar with a stem at its right end, off the middle, so that every rotation and mirroring changes it."""
     pixels = np.full((size, size, 3), ground, dtype=np.uint8)
     unit = size // 20
     pixels[2 * unit : 6 * unit, unit : 13 * unit] = GREEN
@@ -79,22 +79,22 @@ SOUND = {
     "tiny": lambda: encoded(shirt(20)),
     "broken exif": lambda: encoded(shirt(), "JPEG", quality=95, exif=b"Exif\x00\x00II*\x00\xff\xff\xff\xff"),
 }
-"""All show the same thing."""
+"""Photos of the same object in every allowed format."""
 
 HOSTILE = {
     "bomb by its header": (lambda: png(100_000, 100_000), r"more than 32,000,000 pixels"),
-    "just too many pixels": (lambda: png(8_000, 4_001), r"8000 x 4001 pixels; 32,000,000 are allowed"),
+    "just too many pixels": (lambda: png(8_000, 4_001), r"8000 x 4001 pixels.* 32,000,000"),
     "truncated": (lambda: encoded(shirt(), "JPEG", quality=95)[:-400], r"truncated or broken"),
     "truncated png": (lambda: png(200, 200, b"\x00" * 500), r"truncated or broken"),
-    "only a signature": (lambda: b"\x89PNG\r\n\x1a\n", r"no PNG, JPEG, WebP or BMP|header is broken"),
+    "only a signature": (lambda: b"\x89PNG\r\n\x1a\n", r"PNG, JPEG, WebP or BMP|header is broken"),
     "zero bytes": (lambda: b"", r"empty \(0 bytes\)"),
-    "text": (lambda: b"a shirt, I swear", r"no PNG, JPEG, WebP or BMP"),
-    "eps": (lambda: encoded(shirt(), "EPS"), r"no PNG, JPEG, WebP or BMP"),
-    "gif": (lambda: encoded(shirt(), "GIF"), r"no PNG, JPEG, WebP or BMP"),
-    "too many bytes": (lambda: encoded(shirt()) + bytes(21 * 2**20), r"above 20 MB"),
+    "text": (lambda: b"a shirt, I swear", r"PNG, JPEG, WebP or BMP"),
+    "eps": (lambda: encoded(shirt(), "EPS"), r"PNG, JPEG, WebP or BMP"),
+    "gif": (lambda: encoded(shirt(), "GIF"), r"PNG, JPEG, WebP or BMP"),
+    "too many bytes": (lambda: encoded(shirt()) + bytes(21 * 2**20), r"20 MB"),
     "text bomb": (lambda: _with_text_bomb(), r"header is broken|truncated or broken"),
 }  # fmt: skip
-"""Bytes, and what is said of them."""
+"""Content of a file, and a pattern of its error message."""
 
 
 def _cut_out() -> Image.Image:

@@ -1,4 +1,4 @@
-"""One style for all pictures: readable, safe for the colour-blind, the same sizes everywhere."""
+"""The common style of all plots: colours for colour-blind readers, the same text sizes everywhere."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,13 +8,9 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#8C8C8C"
-"""Of the palette of Okabe & Ito (2008)."""
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#8C8C8C"  # blue and orange: palette of Okabe & Ito (2008)
+COLOURS = "viridis"  # colour map of continuous values
 
-PALETTE = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", GREY)
-"""For lines that must be told apart; from the ninth on they come again."""
-
-COLOURS = "viridis"
 STYLE: dict[Any, Any] = {
     "figure.facecolor": "white",
     "figure.constrained_layout.use": True,
@@ -26,19 +22,18 @@ STYLE: dict[Any, Any] = {
     "axes.grid": True,
     "grid.alpha": 0.3,
     "legend.frameon": False,
-    "svg.hashsalt": "fmnist_pl",  # the same picture is the same file
 }
 
 
 @contextmanager
-def picture_style() -> Iterator[None]:
-    """Draw in the style while the block runs."""
+def plot_style() -> Iterator[None]:
+    """Apply the style inside the ``with`` block."""
     with matplotlib.rc_context(STYLE):
         yield
 
 
 def figure_with_axes(width: float, height: float, title: str) -> tuple[Figure, Axes]:
-    """A figure of one pair of axes, its size in inches."""
+    """Make a figure with one pair of axes; width and height are in inches."""
     figure = Figure(figsize=(width, height))
     axes = figure.subplots()
     axes.set_title(title)

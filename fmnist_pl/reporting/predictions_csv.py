@@ -1,9 +1,8 @@
-"""``predictions.csv``, of a test and of ``train.py predict``."""
+"""``predictions.csv``, written by a test and by ``train.py predict``."""
 
 import csv
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from fmnist_pl.atomic_files import replacing
@@ -11,12 +10,15 @@ from fmnist_pl.data.facts import CLASSES
 
 
 def write_predictions(path: Path, labels: Tensor, probabilities: Tensor) -> None:
-    """Write one line per image, in the order of the data: index, label, prediction, probability of each class.
+    """Write one line per image, in the order of the data set: index, label, prediction, probability of each class.
 
     Args:
-        path: Where to; replaced if it is there.
+        path: Target file; an existing file is replaced.
         labels: int64 (N,).
         probabilities: float (N, classes).
+
+    Raises:
+        UserError: The file cannot be written.
     """
     with replacing(path) as file:
         writer = csv.writer(file)
@@ -25,9 +27,3 @@ def write_predictions(path: Path, labels: Tensor, probabilities: Tensor) -> None
         rows = zip(labels.tolist(), predictions.tolist(), probabilities.tolist(), strict=True)
         for index, (label, prediction, row) in enumerate(rows):
             writer.writerow([index, CLASSES[label], CLASSES[prediction], *(f"{p:.6f}" for p in row)])
-
-
-def concatenate(batches: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    """The labels (N,) and probabilities (N, classes) of all batches, on the CPU."""
-    labels, probabilities = zip(*batches, strict=True)
-    return torch.cat(labels).cpu(), torch.cat(probabilities).cpu()

@@ -1,11 +1,11 @@
-"""What a report leaves, as the tests read it."""
+"""The files of a report, for the tests; a helper, not a test."""
 
 import csv
 from pathlib import Path
 
-PICTURES = {
+FIGURES = {
     "learning_curves", "confusion_matrix", "f1_per_class", "train_samples", "augmented_samples", "test_samples",
-    "most_confidently_wrong", "feature_maps", "first_filters", "reliability",
+    "mistakes", "feature_maps", "first_filters", "reliability",
 }  # fmt: skip
 TABLES = {"classification_report.txt", "classification_report.csv", "predictions.csv", "report.html"}
 

@@ -1,13 +1,13 @@
-"""Reads a page as a test wants it: its texts, its tables, its pictures, and whether it needs anything beside it."""
+"""Parser of an HTML page for the tests: texts, tables, images, links; a helper, not a test."""
 
 from html.parser import HTMLParser
 from pathlib import Path
 
-ALONE = {"meta", "link", "img", "br", "hr", "input"}
+VOID_TAGS = {"meta", "link", "img", "br", "hr", "input"}
 
 
 class Page(HTMLParser):
-    """The parsed page; its tags are checked to be closed in order."""
+    """A parsed page; checks that its tags are closed in order."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Page(HTMLParser):
             self.rows.append([])
         if tag in ("td", "th"):
             self.rows[-1].append("")
-        if tag not in ALONE:
+        if tag not in VOID_TAGS:
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -48,8 +48,8 @@ class Page(HTMLParser):
         if self.open and self.open[-1] in ("td", "th"):
             self.rows[-1][-1] += data
 
-    def check_alone(self) -> None:
-        """Nothing is fetched, nothing runs, every link leads somewhere in the page."""
+    def check_self_contained(self) -> None:
+        """Check that the page fetches nothing, runs no script, and links only to itself."""
         assert not {"script", "iframe", "object"} & set(self.tags)
         assert "http://" not in self.source
         assert "https://" not in self.source

@@ -1,4 +1,4 @@
-"""Figures of many small images: samples, predictions, random changes beside their originals."""
+"""Plots of many small images: samples, predictions, augmentation."""
 
 import math
 from collections.abc import Sequence
@@ -8,33 +8,29 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from fmnist_pl.reporting.style import BLUE, ORANGE
+from fmnist_pl.reporting.plots.style import BLUE, ORANGE
 
-GAP = 0.12
-"""Between two images, as a part of their side."""
-
-LINE = 0.15
-"""Height of a line of text below an image, as a part of its side."""
-
+GAP = 0.12  # space between two images, as a fraction of the image side
+LINE = 0.15  # height of a line of text below an image, as a fraction of the image side
 SIDE_INCHES = 1.3
 
 
 def draw_tiles(
     axes: Axes, images: np.ndarray, columns: int, space: float = GAP, colours: str = "gray"
 ) -> list[tuple[float, float]]:
-    """Draw images in rows, all in one scale from black (the least of them) to white (the most).
+    """Draw images in a grid, with one brightness scale from the lowest to the highest value of all.
 
-    One picture for all of them: a pair of axes for each would take ten times as long.
+    All images are one matplotlib image: one pair of axes per image takes ten times as long.
 
     Args:
-        axes: Of nothing else.
+        axes: Empty axes.
         images: (N, H, W), N at least 1.
-        columns: Images in a row.
-        space: Empty rows below each image, as a part of its side.
+        columns: Number of images in a row.
+        space: Empty space below each image, as a fraction of the image height.
         colours: Name of a matplotlib colour map.
 
     Returns:
-        The corner (x, y), in pixels, of each image.
+        The upper left corner (x, y) of each image, in pixels.
     """
     count, height, width = images.shape
     rows = math.ceil(count / columns)
@@ -51,14 +47,14 @@ def draw_tiles(
 def gallery_figure(
     images: np.ndarray, captions: Sequence[str], title: str, marked: Sequence[bool] = (), columns: int = 5
 ) -> Figure:
-    """Images with a text below each.
+    """Plot images with a caption below each.
 
     Args:
         images: (N, H, W), N at least 1.
-        captions: One for each, all with the same number of lines.
-        title: Of the whole.
-        marked: Which get a frame and a caption in orange; the others' captions are then blue.
-        columns: Images in a row.
+        captions: One per image, all with the same number of lines.
+        title: Title of the figure.
+        marked: Per image, whether its caption is orange and framed (else blue); by default all captions are black.
+        columns: Number of images in a row.
     """
     count, height, width = images.shape
     columns = min(columns, count)
@@ -76,20 +72,19 @@ def gallery_figure(
     return figure
 
 
-def changes_figure(originals: np.ndarray, changed: np.ndarray, title: str) -> Figure:
-    """Images in the first row, and below each what random changes made of it.
+def augmentation_figure(originals: np.ndarray, augmented: np.ndarray) -> Figure:
+    """Plot images in the first row and augmented versions of them in the rows below.
 
     Args:
         originals: (N, H, W).
-        changed: (draws, N, H, W).
-        title: Of the whole.
+        augmented: (draws, N, H, W).
     """
     count, height, _ = originals.shape
-    rows = np.concatenate([originals[None], changed])
+    rows = np.concatenate([originals[None], augmented])
     figure = Figure(figsize=(count * SIDE_INCHES * 0.8 + 0.8, len(rows) * SIDE_INCHES * 0.8 + 0.4))
-    figure.suptitle(title)
+    figure.suptitle("Augmentation")
     axes = figure.subplots()
     corners = draw_tiles(axes, rows.reshape(-1, *originals.shape[1:]), count)
-    for row, text in enumerate(["original", *["changed"] * len(changed)]):
+    for row, text in enumerate(["original", *["augmented"] * len(augmented)]):
         axes.text(-2, corners[row * count][1] + height / 2, text, ha="right", va="center")
     return figure

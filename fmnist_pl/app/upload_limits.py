@@ -1,29 +1,28 @@
-"""What every request and every answer of the page must keep to."""
+"""Limits of the page's requests, and the content security policy of its responses."""
 
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fmnist_pl.photos.read import MAX_BYTES
+from fmnist_pl.photos.decode import MAX_BYTES
 
 POLICY = (
     "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
     "style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; form-action 'self'"
 )
-"""Nothing is fetched from another place than this server (gradio's own page asks for fonts and scripts elsewhere)."""
+"""The browser fetches from this server only (gradio's page asks for fonts and scripts from other hosts)."""
 
-ROOM = 2**20
-"""Bytes for all that a request holds beside a file."""
+OVERHEAD_BYTES = 2**20  # size of a request apart from its file
 
 
-class Gate:
-    """ASGI middleware: refuses bodies that are too large, or of a length that is not told, and forbids the internet."""
+class UploadLimits:
+    """ASGI middleware: refuses bodies that are too large or of unknown length, and adds the security policy."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     @classmethod
     def entry(cls) -> Middleware:
-        """For the list of an application's middleware."""
+        """Entry for an application's list of middleware."""
         return Middleware(cls)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -32,7 +31,8 @@ class Gate:
             return
         headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"")
-        if b"transfer-encoding" in headers or (length and (not length.isdigit() or int(length) > MAX_BYTES + ROOM)):
+        too_large = bool(length) and (not length.isdigit() or int(length) > MAX_BYTES + OVERHEAD_BYTES)
+        if b"transfer-encoding" in headers or too_large:
             await send({"type": "http.response.start", "status": 413, "headers": [(b"content-type", b"text/plain")]})
             await send({"type": "http.response.body", "body": f"at most {MAX_BYTES // 2**20} MB\n".encode()})
             return

@@ -1,7 +1,7 @@
-"""Read one photo, trust nothing that it says, and take bounded time and memory over it.
+"""Decode an untrusted photo file in bounded time and memory.
 
-The kind of a file is told by its content, never by its name; size and number of pixels are looked at before a pixel is
-decoded. Of an animation the first frame is taken, as viewers show it.
+The format is detected from the content, not from the file name. The number of bytes and pixels is checked before a
+pixel is decoded. Of an animation the first frame is used.
 """
 
 import io
@@ -15,25 +15,23 @@ from fmnist_pl.errors import UserError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 MAX_BYTES = 20 * 2**20
-MAX_PIXELS = 32_000_000
-"""A 24-megapixel camera passes; Pillow alone would decode up to 179 million pixels."""
-
-WORKING_SIDE = 560
-"""Photos are shrunk to this longest side, 20 times that of the images they become."""
+MAX_PIXELS = 32_000_000  # a 24-megapixel camera passes; Pillow alone decodes up to 179 million pixels
+WORKING_SIDE = 560  # photos are shrunk to this longest side, 20 times that of an image
+ORIENTATION = 0x0112  # EXIF tag
 
 
 def read_photo(path: Path) -> Image.Image:
     """Read a photo file.
 
     Returns:
-        Mode RGBA, upright, its longest side at most `WORKING_SIDE`.
+        Mode RGBA, upright, longest side at most `WORKING_SIDE`.
 
     Raises:
-        UserError: It cannot be read, is too large, of another kind, or broken; the message leaves out the path.
+        UserError: The file cannot be read, is too large, broken, or not a photo; the message leaves out the path.
     """
     try:
         if not path.is_file():
-            raise UserError("there is no such file" if not path.exists() else "it is no plain file")
+            raise UserError("there is no such file" if not path.exists() else "it is not a regular file")
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
@@ -42,18 +40,18 @@ def read_photo(path: Path) -> Image.Image:
 
 
 def decode_photo(content: bytes) -> Image.Image:
-    """As `read_photo`, from the bytes of a file."""
+    """Decode the bytes of a photo file; result and errors are those of `read_photo`."""
     if not content:
         raise UserError("it is empty (0 bytes)")
     if len(content) > MAX_BYTES:
-        raise UserError(f"it is above {MAX_BYTES // 2**20} MB: export it smaller")
+        raise UserError(f"it is larger than {MAX_BYTES // 2**20} MB: export it smaller")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what is amiss with a file is told below, once
+        warnings.simplefilter("ignore")  # the errors below report what is wrong with a file
         with _open(content) as image:
             _check_size(*image.size)
             try:
                 if image.mode in ("L", "RGB"):
-                    image.draft(image.mode, (WORKING_SIDE, WORKING_SIDE))  # a JPEG is decoded at a part of its size
+                    image.draft(image.mode, (WORKING_SIDE, WORKING_SIDE))  # decodes a JPEG at a fraction of its size
                 image.load()
             except Exception as error:  # decoders raise many kinds for a broken file
                 raise UserError(f"it is truncated or broken ({_reason(error)})") from error
@@ -67,7 +65,7 @@ def _open(content: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(content), formats=FORMATS)
     except UnidentifiedImageError as error:
-        raise UserError("it is no PNG, JPEG, WebP or BMP picture: export it as one of these") from error
+        raise UserError("it is not a PNG, JPEG, WebP or BMP file: export it as one of these") from error
     except Image.DecompressionBombError as error:
         raise UserError(f"it has more than {MAX_PIXELS:,} pixels: export it smaller") from error
     except Exception as error:
@@ -76,29 +74,26 @@ def _open(content: bytes) -> Image.Image:
 
 def _check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
-        raise UserError(f"it has {width} x {height} pixels; {MAX_PIXELS:,} are allowed: export it smaller")
+        raise UserError(f"it has {width} x {height} pixels; the limit is {MAX_PIXELS:,}: export it smaller")
     if width * height == 0:
         raise UserError(f"it has no pixels ({width} x {height})")
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """In a mode of 8 bits a channel that can be shrunk, with its transparency."""
-    if image.mode.startswith("I"):  # 16 bits, grey; Pillow's own conversion would cut off all above 255
+    """Convert to a mode with 8 bits per channel that can be resized, with transparency if there is any."""
+    if image.mode.startswith("I"):  # grey with 16 bits; Pillow's own conversion clips all values above 255
         return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
     transparent = "A" in image.getbands() or "transparency" in image.info
     return image.convert("RGBA" if transparent else "RGB")
 
 
 def _upright(small: Image.Image, original: Image.Image) -> Image.Image:
-    """Turned as the camera's note in the file says (EXIF); as it lies where that note cannot be read."""
+    """Rotate or mirror as the EXIF orientation says; unchanged if it cannot be read."""
     try:
-        small.getexif()[_ORIENTATION] = original.getexif().get(_ORIENTATION, 1)
+        small.getexif()[ORIENTATION] = original.getexif().get(ORIENTATION, 1)
         return ImageOps.exif_transpose(small)
-    except Exception:  # any bytes may stand there
+    except Exception:  # EXIF data may hold any bytes
         return small
-
-
-_ORIENTATION = 0x0112
 
 
 def _reason(error: Exception) -> str:

@@ -1,0 +1,1 @@
+"""Plot functions: from arrays to matplotlib figures."""
