@@ -5,6 +5,7 @@ your own, from a module that is imported already.
 """
 
 import contextlib
+import copy
 import importlib
 import inspect
 import json
@@ -19,6 +20,9 @@ from torch import Tensor, nn
 from fmnist_pl import networks
 from fmnist_pl.config import Config
 from fmnist_pl.errors import UserError
+
+REMOVED_KEYS = {"model.init_args.num_classes": 10, "data.augment.crop_padding": 0}
+"""Keys of earlier releases that are gone, and the only value of each that today's code reproduces."""
 
 LONGEST_CONFIG = 100_000
 """Characters of a config in a safetensors file; a longer one is not from this project."""
@@ -69,8 +73,24 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not isinstance(content, dict) or "config" not in content:
         raise UserError(f"{path} holds no config: it was not written by this project's train.py fit")
     return Checkpoint(
-        path, content["config"], content["state_dict"], int(content["epoch"]), list(content.get("history", []))
+        path,
+        _without_removed_keys(content["config"], path),
+        content["state_dict"],
+        int(content["epoch"]),
+        list(content.get("history", [])),
     )
+
+
+def _without_removed_keys(config: Config, path: Path) -> Config:
+    config = copy.deepcopy(config)
+    for key, value in REMOVED_KEYS.items():
+        *parts, last = key.split(".")
+        node: Any = config
+        for part in parts:
+            node = node.get(part, {})
+        if node.pop(last, value) != value:
+            raise UserError(f"{path} was trained with {key}, which is no longer supported: train it again")
+    return config
 
 
 def network_of(model: Config, path: Path) -> Config:
