@@ -37,3 +37,17 @@ class _Parser(ArgumentParser):
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         raise UserError(f"{' '.join(message.split())} (--help explains every option)") from ex
+
+
+def exit_code_of(function: Callable[[], object]) -> int:
+    """Run a command and print a UserError as one line.
+
+    Returns:
+        Exit code: 0, or 1 after an error.
+    """
+    try:
+        function()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
