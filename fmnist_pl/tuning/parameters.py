@@ -157,6 +157,8 @@ def _read_range(key: str, kind: str, content: Any) -> BaseDistribution:
             return KINDS[kind](**content)
     except (ValueError, TypeError) as error:
         raise UserError(f"space.{key}: {' '.join(str(error).split())}") from error
+    except ArithmeticError as error:  # of decimal, in which Optuna counts the steps
+        raise UserError(f"space.{key}.{kind} is {content!r}: give finite numbers, and a larger step") from error
 
 
 def _read_choices(key: str, content: Any) -> dict[Any, Any]:

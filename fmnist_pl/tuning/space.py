@@ -1,6 +1,7 @@
 """Search space: its parameters with their conditions, its configurations, and the configs that these make."""
 
 import copy
+import itertools
 from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -194,7 +195,7 @@ def set_keys(config: Config, values: dict[str, Any], absent: Collection[str] = (
 def _set(config: Config, key: str, value: Any) -> None:
     *path, last = key.split(".")
     node: Any = config
-    for part, following in zip(path, [*path[1:], last], strict=True):
+    for part, following in itertools.pairwise([*path, last]):
         node = _child(node, part, following.isdigit(), key)
     if isinstance(node, list) and last.isdigit():
         _lengthen(node, int(last))
