@@ -1,14 +1,29 @@
-# make fit: set up, then train the CNN. make test: set up, then run the tests. make app: a page to try photos on.
+# Each target first installs what it needs, into .venv (test-oldest: into .venv-oldest).
+#   make fit          train the CNN
+#   make app          serve a page that classifies photos
+#   make test         the fast tests (not marked `slow`)
+#   make test-all     all tests
+#   make test-oldest  the fast tests with the lowest allowed versions of all dependencies
+#   make lint         check style (ruff) and types (mypy)
+#   make weights      train the shipped weights again
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
+OLDEST := .venv-oldest/bin/python
+PYTEST_OPTIONS := --numprocesses auto --maxprocesses 4 --dist worksteal
 
-.PHONY: fit test lint app weights setup
+.PHONY: fit test test-all test-oldest lint app weights setup
 fit: .venv/.installed
 	$(BIN)/python train.py fit --config cnn.yaml --data.source auto
 
 test: setup
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST_OPTIONS)
+
+test-all: setup
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+test-oldest: .venv-oldest/.installed
+	$(OLDEST) -m pytest -m "not slow" $(PYTEST_OPTIONS)
 
 lint: setup
 	$(BIN)/ruff check
@@ -18,7 +33,7 @@ lint: setup
 app: .venv/.app
 	$(BIN)/python -m fmnist_pl.app
 
-# the weights that ship in the package, anew; those there are kept until the new ones have passed their check
+# the shipped weights are replaced only after the new ones have passed their check
 weights: .venv/.installed
 	$(BIN)/python train.py fit --config shipped.yaml --trainer.default_root_dir runs/weights
 	rm -rf runs/weights/export
@@ -28,7 +43,7 @@ weights: .venv/.installed
 
 setup: .venv/.dev
 
-.venv/.installed: pyproject.toml
+.venv/.installed: pyproject.toml setup.py
 	$(PYTHON) -m venv .venv
 	$(INSTALL) .
 	touch $@
@@ -39,4 +54,10 @@ setup: .venv/.dev
 
 .venv/.dev: .venv/.installed
 	$(INSTALL) '.[dev]'
+	touch $@
+
+.venv-oldest/.installed: pyproject.toml setup.py tests/lowest_versions.py
+	$(PYTHON) -m venv .venv-oldest
+	$(PYTHON) tests/lowest_versions.py > .venv-oldest/constraints.txt
+	$(OLDEST) -m pip install --quiet --disable-pip-version-check --constraint .venv-oldest/constraints.txt --editable '.[dev]'
 	touch $@

@@ -2,10 +2,7 @@
 
 import sys
 
-from fmnist_pl.start_up import quick_imports
-
-with quick_imports():
-    from fmnist_pl.training import main
+from fmnist_pl.entry_points import train
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(train())

@@ -1,8 +1,11 @@
-"""How close to the machine's limit a network comes: ``python benchmarks/roofline.py`` prints the limit.
+"""Roofline of a network: the upper limit of images per second on this machine.
 
-A training step, or a batch on its way forward, must do its floating-point operations and read and write its weights and
-feature maps; the larger of operations over the measured rate of a large matrix product, and bytes over that of a large
-copy, is the least time it can take.
+    python benchmarks/roofline.py
+
+Prints the two peaks of the machine: floating-point operations per second in a large matrix product, bytes per second in
+a large copy. A training step, or the forward pass of a batch, needs its floating-point operations, and reads and writes
+its weights and feature maps. The larger of operations / peak operations and bytes / peak bytes is the least time it can
+take. Other benchmarks print their throughput as a fraction of that limit. Takes a few seconds; needs no images.
 """
 
 import statistics
@@ -11,46 +14,47 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from helpers.arguments import Parser, run
 from torch import Tensor, nn
 
 from fmnist_pl.models import Classifier
 from fmnist_pl.training.hardware import choose_precision
 from fmnist_pl.training.steps_per_execution import forward_flops, training_flops
 
-SIDE = 2048
-COPIED = 2**26
-FASTEST = "cuda" if torch.cuda.is_available() else "cpu"
+MATRIX_SIDE = 2048  # rows and columns of the matrices of the product
+COPY_SIZE = 2**26  # float32 numbers of the copy
+DEFAULT_DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @dataclass(frozen=True)
 class Peaks:
-    """What this machine does at best: floating-point operations and bytes per second."""
+    """Measured peaks of this machine: floating-point operations and bytes per second."""
 
     operations: float
     bytes: float
 
 
-def measure_peaks(device: str = FASTEST, number: torch.dtype | None = None) -> Peaks:
-    """Time a matrix product and a copy, counting bytes read and written.
+def measure_peaks(device: str = DEFAULT_DEVICE, dtype: torch.dtype | None = None) -> Peaks:
+    """Time a matrix product and a copy, which both reads and writes its bytes.
 
     Args:
-        device: Its kind.
-        number: Of the product; by default that of a training on this device.
+        device: Device type.
+        dtype: Of the matrices; by default that of a training on this device.
     """
-    if number is None:
-        number = torch.bfloat16 if choose_precision(device) == "bf16-mixed" else torch.float32
-    left, right = (torch.randn(SIDE, SIDE, device=device).to(number) for _ in range(2))
-    source = torch.randn(COPIED, device=device)
+    if dtype is None:
+        dtype = torch.bfloat16 if choose_precision(device) == "bf16-mixed" else torch.float32
+    left, right = (torch.randn(MATRIX_SIDE, MATRIX_SIDE, device=device).to(dtype) for _ in range(2))
+    source = torch.randn(COPY_SIZE, device=device)
     target = torch.empty_like(source)
     return Peaks(
-        operations=2 * SIDE**3 / _seconds(lambda: left @ right),
+        operations=2 * MATRIX_SIDE**3 / _seconds(lambda: left @ right),
         bytes=2 * source.nbytes / _seconds(lambda: target.copy_(source)),
     )
 
 
 @dataclass(frozen=True)
 class Roofline:
-    """The least that a batch asks of the machine, per image."""
+    """Operations and bytes that a batch needs per image, and the peaks of the machine."""
 
     operations: float
     bytes: float
@@ -58,10 +62,12 @@ class Roofline:
 
     @classmethod
     def of_training(cls, model: Classifier, batch_size: int, peaks: Peaks) -> "Roofline":
-        """Args:
-        model: In float32; what its layers with weights put out is written and read once forward and once backward.
-        batch_size: Images that share the traffic of weights, gradients and Adam's two averages.
-        peaks: As measured.
+        """Limit of a training step. Outputs of layers with weights are written and read once in each direction.
+
+        Args:
+            model: In float32.
+            batch_size: Images that share the traffic of weights, gradients and Adam's two averages.
+            peaks: Measured peaks.
         """
         maps = 4 * _map_bytes(model, model.example_input_array)
         weights = 7 * sum(p.nbytes for p in model.parameters()) / batch_size
@@ -69,10 +75,12 @@ class Roofline:
 
     @classmethod
     def of_inference(cls, network: nn.Module, images: Tensor, peaks: Peaks) -> "Roofline":
-        """Args:
-        network: In float32; what its layers with weights put out is written and read once.
-        images: A batch; its images share the traffic of weights.
-        peaks: As measured.
+        """Limit of a forward pass. Outputs of layers with weights are written and read once.
+
+        Args:
+            network: In float32.
+            images: A batch, whose images share the traffic of weights.
+            peaks: Measured peaks.
         """
         maps = 2 * _map_bytes(network, images[:1])
         weights = sum(p.nbytes for p in network.parameters()) / len(images)
@@ -80,11 +88,11 @@ class Roofline:
 
     @property
     def images_per_second(self) -> float:
-        """The limit."""
+        """Upper limit of the throughput."""
         return 1 / max(self.operations / self.peaks.operations, self.bytes / self.peaks.bytes)
 
     def line(self, images_per_second: float) -> str:
-        """What was reached, beside the limit."""
+        """Describe the limit and the fraction of it that a measured throughput reaches."""
         bound = "arithmetic" if self.operations / self.peaks.operations > self.bytes / self.peaks.bytes else "memory"
         return (
             f"roofline: {self.operations / 1e6:.1f} MFLOP and {self.bytes / 1e6:.2f} MB an image, "
@@ -94,7 +102,7 @@ class Roofline:
 
 
 def _map_bytes(network: nn.Module, image: Tensor) -> int:
-    """Bytes of what leaves the layers with weights, for one image."""
+    """Bytes of the outputs of convolutions and linear layers for one image."""
     sizes: list[int] = []
 
     def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -109,7 +117,7 @@ def _map_bytes(network: nn.Module, image: Tensor) -> int:
 
 
 def _seconds(work: Callable[[], Tensor], times: int = 10) -> float:
-    """Median time of a piece of work, after two that warm up."""
+    """Median seconds of a piece of work, after two warm-up calls."""
     seconds = []
     for _ in range(times + 2):
         start = time.perf_counter()
@@ -120,6 +128,12 @@ def _seconds(work: Callable[[], Tensor], times: int = 10) -> float:
     return statistics.median(seconds[2:])
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Measure and print the peaks."""
+    Parser(__doc__).parse_args()
     peaks = measure_peaks()
     print(f"{peaks.operations / 1e9:,.0f} GFLOP/s in a matrix product, {peaks.bytes / 1e9:.0f} GB/s in a copy")
+
+
+if __name__ == "__main__":
+    run(main)

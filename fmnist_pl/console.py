@@ -1,5 +1,6 @@
-"""A function as a command: its signature gives the options, its docstring their help."""
+"""What every command of the project shares: parsers and exit codes that report a user's mistake in one line."""
 
+import re
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -8,46 +9,71 @@ from jsonargparse import ArgumentParser
 
 from fmnist_pl.errors import UserError
 
+HELP = "(--help explains every option)"
+UNION = re.compile(
+    r'Parser key "(?P<key>[^"]+)": .*?Does not validate against any of the Union subtypes Subtypes: .*? '
+    r"Errors: (?P<errors>.*?) Given value type: .*? Given value: (?P<value>.*)$"
+)
+SUBJECT = re.compile(r'Parser key "([^"]+)": ')
+
+
+class OneLineErrors:
+    """For parsers of jsonargparse: raises a UserError instead of printing the usage."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        if isinstance(ex, UserError):
+            raise ex
+        raise UserError(f"{shorten(message)} {HELP}") from ex
+
+
+class OneLineErrorParser(OneLineErrors, ArgumentParser):
+    """A parser whose errors are UserErrors of one line."""
+
 
 def run(function: Callable[..., Any], name: str, skip: frozenset[str] | set[str] = frozenset()) -> int:
     """Run a function with the arguments of the command line.
 
     Args:
-        function: Its annotated parameters are the options.
-        name: What was typed, for the help.
-        skip: Parameters that are no options.
+        function: Its annotated parameters are the options, its docstring is their help.
+        name: The command as typed, for the help.
+        skip: Parameters that are not options.
 
     Returns:
-        The exit code: 0, or 1 after an error that was told in one line.
+        The exit code of `exit_code_of`.
     """
-    parser = _Parser(prog=name)
+    parser = OneLineErrorParser(prog=name)
     parser.add_function_arguments(function, skip=set(skip))
-    try:
-        function(**parser.instantiate_classes(parser.parse_args()).as_dict())
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
-
-
-class _Parser(ArgumentParser):
-    """Raises a UserError where jsonargparse prints the whole usage."""
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        raise UserError(f"{' '.join(message.split())} (--help explains every option)") from ex
+    return exit_code_of(lambda: function(**parser.instantiate(parser.parse_args()).as_dict()))
 
 
 def exit_code_of(function: Callable[[], object]) -> int:
-    """Run a command and print a UserError as one line.
+    """Call a function and report a user's mistake in one line.
 
     Returns:
-        Exit code: 0, or 1 after an error.
+        0; 1 after a UserError; 130 after Ctrl-C.
     """
     try:
         function()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("error: stopped", file=sys.stderr)
+        return 130
     return 0
+
+
+def shorten(message: str) -> str:
+    """A message of jsonargparse without the types that it tried and the terms of programmers."""
+    message = " ".join(message.replace(HELP, "").split())
+    union = UNION.match(message)
+    if union:
+        tried = [text.strip() for text in re.split(r"(?:^| )- ", union["errors"]) if text.strip()]
+        reasons = [text for text in tried if "NoneType" not in text] or tried
+        plain = "Got value" not in union["errors"] and not union["value"].startswith(("{", "NestedArg"))
+        message = f"{union['key']}: {'; or '.join(reasons)}" + (f"; got {union['value']}" if plain else "")
+    message = SUBJECT.sub(r"\1: ", message)
+    message = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", message)
+    message = re.sub(r"(?:typing\.)?Literal\[([^\]]+)\]", r"one of \1", message)
+    message = re.sub(r"Expected an? (one of|int|float|bool|str)\b", r"expected \1", message)
+    return re.sub(r"\.? Got value: ", "; got ", message)

@@ -4,7 +4,7 @@
 
     classes, probabilities = Predictor.shipped().predict(images)
 
-Lightning is imported for a checkpoint alone.
+Lightning is not imported.
 """
 
 from collections.abc import Callable
@@ -19,11 +19,11 @@ from fmnist_pl.data.facts import CLASSES, IMAGE_SIZE
 from fmnist_pl.errors import UserError
 
 BATCH = 1000
-"""Images that go through a network at once, so that any number takes bounded memory."""
+"""Images per forward pass, so that any number of images takes bounded memory."""
 
 
 class Predictions(NamedTuple):
-    """What `Predictor.predict` returns: class names (N), and float32 probabilities (N, 10) that sum to 1."""
+    """Class names (N) and float32 probabilities (N, 10) that sum to 1."""
 
     classes: list[str]
     probabilities: Tensor
@@ -33,22 +33,24 @@ class Predictor:
     """A classifier on the CPU, in float32."""
 
     def __init__(self, run: Callable[[Tensor], Tensor]) -> None:
-        """Wrap what classifies.
+        """Wrap a function that classifies.
 
         Args:
-            run: From pixels, uint8 (N, 1, 28, 28), to probabilities (N, 10).
+            run: Maps pixels, uint8 (N, 1, 28, 28), to probabilities (N, 10).
 
         Raises:
-            UserError: It tells more or fewer than the ten classes apart.
+            UserError: It does not return ten probabilities.
         """
         self._run = run
         found = self.probabilities(torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8)).shape[1]
         if found != len(CLASSES):
-            raise UserError(f"this model tells {found} classes apart: only one of the {len(CLASSES)} can be used here")
+            raise UserError(
+                f"this model distinguishes {found} classes: give one of the {len(CLASSES)} of Fashion-MNIST"
+            )
 
     @classmethod
     def shipped(cls) -> "Predictor":
-        """The weights that come with the package (fmnist_pl/weights has their model card)."""
+        """The weights in the package (their model card is in fmnist_pl/weights)."""
         from fmnist_pl.weights import SHIPPED
 
         return cls.from_export(SHIPPED)
@@ -58,23 +60,23 @@ class Predictor:
         """A checkpoint of ``train.py fit``.
 
         Raises:
-            UserError: There is no such file, or it is no such checkpoint.
+            UserError: There is no such file, or it is not such a checkpoint.
         """
-        from fmnist_pl.export.checkpoint import load_checkpoint
         from fmnist_pl.networks.from_pixels import FromPixels
+        from fmnist_pl.networks.saved import read_checkpoint
 
-        return cls(FromPixels(load_checkpoint(Path(path)).network))
+        return cls(FromPixels(read_checkpoint(Path(path)).network()))
 
     @classmethod
     def from_export(cls, path: Path | str, trusted: bool = False) -> "Predictor":
         """A file of ``python -m fmnist_pl.export``: ``.safetensors``, ``.onnx`` or ``.pt2``.
 
         Args:
-            path: The file; its ending tells the format.
-            trusted: Say that you made a ``.pt2`` yourself: torch.export.load runs whatever is in such a file.
+            path: The file; its ending says the format.
+            trusted: Allow a ``.pt2`` that you made yourself: torch.export.load runs code in such a file.
 
         Raises:
-            UserError: There is no such file, it is broken, or it would have to be trusted.
+            UserError: There is no such file, it is broken, or it must be trusted first.
         """
         from fmnist_pl.export.read import read_export
 
@@ -84,10 +86,10 @@ class Predictor:
         """Classify images.
 
         Args:
-            images: Pixels 0 to 255 as uint8, the thing bright on black: (N, 1, 28, 28), (N, 28, 28) or (28, 28).
+            images: uint8 pixels 0 to 255, a bright object on black: (N, 1, 28, 28), (N, 28, 28) or (28, 28).
 
         Raises:
-            UserError: They are of another shape or type.
+            UserError: They have another shape or type.
         """
         probabilities = self.probabilities(_as_batch(images))
         return Predictions([CLASSES[index] for index in probabilities.argmax(dim=1).tolist()], probabilities)

@@ -11,7 +11,7 @@ def quick_imports() -> Iterator[None]:
     """Import without the garbage collector, which goes through all of it again and again and finds next to nothing.
 
     What has been imported stays to the end, so that no later collection goes through it either. For the start of a
-    program alone: it holds for all objects of the process (benchmarks/start_up.py).
+    program alone: it holds for all objects of the process (benchmarks/once/start_up.py).
     """
     gc.disable()
     try:

@@ -9,14 +9,13 @@ import pytest
 import yaml
 
 from fmnist_pl.config import find_config
+from fmnist_pl.networks.saved import Checkpoint
 from fmnist_pl.reporting.__main__ import main as reporting
-from fmnist_pl.training.arguments import resolve
-from fmnist_pl.training.cli import FashionCLI
-from fmnist_pl.training.resolve_config import resolve_config
+from fmnist_pl.training.arguments import complete
+from fmnist_pl.training.options import ParsedOptions
 from fmnist_pl.tuning import Search
-from fmnist_pl.tuning.checks import check_against_config
 from fmnist_pl.tuning.command_line import parse
-from fmnist_pl.tuning.space import Space
+from fmnist_pl.tuning.plan import Plan, base_config, check_plan
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -43,11 +42,10 @@ def test_there_are_commands() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_commands_parse(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = shlex.split(command)
-    monkeypatch.setattr("fmnist_pl.training.arguments.load_config", lambda path: _config_of_a_run())
-    monkeypatch.setattr(FashionCLI, "instantiate_classes", lambda self: None)
-    monkeypatch.setattr(FashionCLI, "_run_subcommand", lambda self, subcommand: None)
+    saved = Checkpoint(Path("best.ckpt"), _config_of_a_run(), {}, 0, [])
+    monkeypatch.setattr("fmnist_pl.training.arguments.read_checkpoint", lambda path: saved)
     with contextlib.suppress(SystemExit):  # of --help and --print_config
-        FashionCLI(arguments)
+        ParsedOptions(arguments[0], arguments[1:])
 
 
 @pytest.mark.parametrize("command", REPORTING)
@@ -66,7 +64,7 @@ def test_the_commands_of_reporting_do_their_work(
 
 @pytest.mark.parametrize("command", SEARCHES)
 def test_the_searches_parse(command: str) -> None:
-    parse(shlex.split(command)).check()
+    parse(shlex.split(command))
 
 
 @pytest.mark.parametrize("command", BENCHMARKS)
@@ -82,7 +80,7 @@ def test_the_search_of_ones_own_is_sound() -> None:
     written = next(block for block in re.findall(r"```yaml\n(.*?)```", TEXTS, re.DOTALL) if "space:" in block)
     keys = yaml.safe_load(written)
     search = Search(**keys)
-    check_against_config(search, resolve_config(["fit", "--config", search.base]), Space(search.space))
+    check_plan(Plan(search, base_config(search)))
 
 
 def test_every_picture_is_there() -> None:
@@ -114,7 +112,7 @@ def test_the_make_targets_exist() -> None:
 
 
 def test_every_benchmark_named_is_there() -> None:
-    named = set(re.findall(r"benchmarks/\w+\.py", TEXTS))
+    named = set(re.findall(r"benchmarks/[\w/]+\.py", TEXTS))
     assert named
     for path in named:
         assert (ROOT / path).exists()
@@ -123,4 +121,4 @@ def test_every_benchmark_named_is_there() -> None:
 
 
 def test_a_name_without_config_is_the_configs() -> None:
-    assert resolve(["fit", "--config", "cnn"])[1] == "cnn"
+    assert complete("fit", ["--config", "cnn"])[1] == "cnn"

@@ -1,8 +1,8 @@
 """Random changes to a whole batch at once, each image with its own draw, on the batch's own device.
 
 Written here since every draw comes from a generator that is handed in, so that a resumed run goes on as one never
-stopped; kornia draws from torch's own, and takes 1.6 times as long (benchmarks/augmentation.py); torchvision draws once
-for a whole batch.
+stopped; kornia draws from torch's own, and takes 1.6 times as long (benchmarks/once/augmentation.py); torchvision draws
+once for a whole batch.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The images of a run: which, how split, how batched."""
+"""The images of a run: their source, split and batches."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -13,16 +13,14 @@ from fmnist_pl.data.loader import BatchLoader
 from fmnist_pl.data.source import load
 from fmnist_pl.data.split import split
 from fmnist_pl.errors import UserError
-from fmnist_pl.photos.load import Photos, load_photos
 
 
 class FashionMNISTDataModule(LightningDataModule):
-    """Fashion-MNIST in memory: checked, split, and batched on the device that trains."""
+    """Fashion-MNIST in memory: checked, split, and batched on the training device."""
 
     train_data: LabelledImages
     val_data: LabelledImages
     test_data: LabelledImages
-    photos: Photos | None
 
     def __init__(
         self,
@@ -41,23 +39,23 @@ class FashionMNISTDataModule(LightningDataModule):
         seed: int = 0,
         predict_path: str | None = None,
     ) -> None:
-        """Choose the images and how they are split and batched.
+        """Choose the images, their split and the batches.
 
         Args:
-            source: The real images, drawn ones (synthetic), or auto: the real where they can be had, else drawn.
+            source: The real images, synthetic ones, or auto: the real ones if they are available, else synthetic.
             root: Folder of the four IDX files, gzipped or not; by default FMNIST_DATA, then ./data, then a download.
             verify: Whether the files must be the official ones (SHA-256); false for your own images in the same layout.
-            synthetic_size: How many training images to draw when they are synthetic; a sixth as many for the test.
+            synthetic_size: Number of synthetic training images; the test set has a sixth as many.
             batch_size: Images per training step, over all devices together.
             eval_batch_size: Images per step of validation, test and prediction, over all devices together.
-            val_fraction: Part of the training images kept for validation, stratified; 0 for none.
-            num_folds: Split into so many stratified folds instead, one of which is for validation; null for none.
-            fold: Which fold is for validation, from 0.
-            train_limit: Train on only so many images, stratified; null for all.
-            split_seed: Seed of the split (and of drawn images), apart from the run's, so that runs share their split.
-            augment: Random changes to the training images.
+            val_fraction: Fraction of the training images used for validation, stratified; 0 for none.
+            num_folds: Number of stratified folds, of which one is the validation set; null for val_fraction instead.
+            fold: The fold used for validation, from 0.
+            train_limit: Number of training images to use, stratified; null for all.
+            split_seed: Seed of the split and of synthetic images; runs with different seeds share their split.
+            augment: Random augmentation of the training images.
             seed: Seed of the order and the augmentation; the run's own (seed_everything).
-            predict_path: A photo, a folder of photos or a pattern ("my/*.jpg") to predict instead of the test images.
+            predict_path: A photo, a folder of photos or a pattern ("my/*.jpg"), for the command predict.
         """
         super().__init__()
         augment.check()
@@ -69,42 +67,26 @@ class FashionMNISTDataModule(LightningDataModule):
         self.val_fraction, self.num_folds, self.fold, self.train_limit = val_fraction, num_folds, fold, train_limit
         self.split_seed, self.augment, self.seed = split_seed, augment, seed
         self.steps_per_execution = 1
-        self.predict_path, self.photos = predict_path, None
+        self.predict_path = predict_path
         self._loaded: TrainAndTest | None = None
 
     @property
     def loaded(self) -> TrainAndTest:
-        """All images as they lie in the files, on the CPU."""
+        """All images, in the order of the files, on the CPU. Available after `prepare_data` or `setup`."""
         assert self._loaded is not None, "prepare_data or setup loads the images first"
         return self._loaded
 
     @property
-    def loaded_source(self) -> str:
-        """``real`` or ``synthetic``: what ``source`` came to. Known once the images are loaded."""
-        # photos are from neither
-        return self.source if self.photos is not None else self.loaded.source
-
-    @property
-    def description(self) -> str:
-        """What is gone through, in words: ``real images``."""
-        return f"{self.loaded_source} images" if self.photos is None else f"photos of {self.predict_path}"
-
-    @property
     def has_validation(self) -> bool:
-        """Whether a part of the training images is kept for validation."""
+        """Whether there is a validation set."""
         return self.num_folds is not None or self.val_fraction > 0
 
     def prepare_data(self) -> None:
         """Find (or download, or draw) the images and check them and their split, before anything else of a run."""
-        if self.predict_path is None:
-            self._split(self._load(may_download=True))
-        elif self.photos is None:
-            self.photos = load_photos(self.predict_path)
+        self._split(self._load(may_download=True))
 
     def setup(self, stage: str | None = None) -> None:
         """Put the images on the training device."""
-        if self.photos is not None:
-            return
         data = self._load(may_download=False)
         device = self._device_with_room(data)
         train, val = self._split(data)
@@ -125,14 +107,10 @@ class FashionMNISTDataModule(LightningDataModule):
         return self._loader(self.test_data, self.eval_batch_size)
 
     def predict_dataloader(self) -> BatchLoader:
-        """The test images, or the photos, which stand under their numbers where a label would."""
-        if self.photos is None:
-            return self.test_dataloader()
-        numbered = LabelledImages(self.photos.images, torch.arange(len(self.photos.images)))
-        return self._loader(numbered, self.eval_batch_size)
+        return self.test_dataloader()
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """Leave a batch where the loader made it, on the device; only Lightning's example images must be moved."""
+        """Leave a batch on the device where the loader made it; only Lightning's example images are moved."""
         tensors = batch[0] if isinstance(batch, list) else batch
         if isinstance(tensors, tuple) and all(tensor.device == device for tensor in tensors):
             return batch
@@ -157,7 +135,7 @@ class FashionMNISTDataModule(LightningDataModule):
         return BatchLoader(data, batch_size, **options)
 
     def _device_with_room(self, data: TrainAndTest) -> torch.device:
-        """The training device if its free memory holds the images four times over, else the CPU."""
+        """The training device if its free memory is four times the size of the images, else the CPU."""
         device = self.trainer.strategy.root_device if self.trainer is not None else torch.device("cpu")
         if device.type != "cuda":
             return device

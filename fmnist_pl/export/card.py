@@ -1,4 +1,4 @@
-"""The model card beside an exported file: what it is, what it was trained on, how good it is, how to use it."""
+"""The model card beside an exported file: its format, training data, accuracy and use."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,31 +8,31 @@ import yaml
 
 from fmnist_pl import __version__
 from fmnist_pl.data.facts import CLASSES, PIXEL_MEAN, PIXEL_STD
-from fmnist_pl.export.checkpoint import Trained
+from fmnist_pl.export.formats import exported_config
+from fmnist_pl.networks.saved import Checkpoint
 
 
 @dataclass(frozen=True)
 class Check:
-    """What a file came to, on test images."""
+    """Result of checking an exported file on the test images."""
 
     source: str
     """``real`` or ``synthetic``."""
 
     images: int
     difference: float
-    """Largest of any probability from the float32 network in eager mode."""
+    """Largest difference of any probability from the float32 network in eager mode."""
 
     accuracy: float
-    """A fraction."""
 
 
 CARD = """# {name}
 
-A classifier of grey 28x28 pictures of clothes, exported as `{file}` by fmnist_pl {version}, torch {torch}.
+A classifier of grey 28x28 images of clothes, exported as `{file}` by fmnist_pl {version}, torch {torch}.
 
 | | |
 |---|---|
-| input | `images`: uint8 (N, 1, 28, 28), pixels 0 to 255, the thing bright on black; any N |
+| input | `images`: uint8 (N, 1, 28, 28), pixels 0 to 255, a bright object on black; any N |
 | output | `probabilities`: float32 (N, 10), each row sums to 1 |
 | before the network | {preprocessing} |
 | classes, in order | {classes} |
@@ -41,7 +41,7 @@ A classifier of grey 28x28 pictures of clothes, exported as `{file}` by fmnist_p
 | validation accuracy | {validation} |
 | accuracy of this file | {accuracy} |
 | largest difference from the network in eager mode | {difference:.1e} of a probability, the same class on each |
-| data's licence | {licence} |
+| licence of the data | {licence} |
 
 ## Use
 
@@ -51,8 +51,8 @@ A classifier of grey 28x28 pictures of clothes, exported as `{file}` by fmnist_p
 
 ## Limits
 
-It knows ten kinds of clothes, one piece at a time on a plain ground, as in a shop's catalogue; of anything else it
-still says one of the ten. Shirts, T-shirts, pullovers and coats are told apart least well.
+It knows ten kinds of clothes, one piece at a time on a plain background, as in a shop's catalogue. For anything else it
+still answers one of the ten. It confuses shirts, T-shirts, pullovers and coats most often.
 
 ## Config
 
@@ -67,7 +67,7 @@ session = onnxruntime.InferenceSession("{file}")
 (probabilities,) = session.run(None, {{"images": np.zeros((5, 1, 28, 28), dtype=np.uint8)}})""",
     ".pt2": """import torch
 
-classify = torch.export.load("{file}").module()    # runs what is in the file: open only your own
+classify = torch.export.load("{file}").module()    # runs code in the file: open only your own
 probabilities = classify(torch.zeros(5, 1, 28, 28, dtype=torch.uint8))""",
     ".safetensors": """import torch
 from fmnist_pl.predictor import Predictor
@@ -77,24 +77,25 @@ classes, probabilities = Predictor.from_export("{file}").predict(images)""",
 }
 
 REAL = "Fashion-MNIST (Xiao, Rasul & Vollgraf 2017), {part}"
-DRAWN = "drawn silhouettes, not Fashion-MNIST: its figures say nothing about photographs of clothes"
+DRAWN = "synthetic silhouettes, not Fashion-MNIST: its metrics say nothing about photographs of clothes"
 
 
-def model_card(path: Path, trained: Trained, check: Check, half: bool) -> str:
+def model_card(path: Path, checkpoint: Checkpoint, parameters: int, check: Check, half: bool) -> str:
     """The card in Markdown.
 
     Args:
         path: The exported file.
-        trained: What it was made of.
-        check: How it did.
-        half: Whether its weights are in half precision.
+        checkpoint: The checkpoint that was exported.
+        parameters: Number of weights of the network.
+        check: Result of checking the file on the test images.
+        half: Whether the weights are in half precision.
     """
-    real = trained.config["data"]["source"] == "real"
-    part = f"{1 - trained.config['data']['val_fraction']:.0%} of its 60,000 training images"
+    data = checkpoint.config["data"]
+    real = data["source"] == "real"
+    part = f"{1 - data['val_fraction']:.0%} of its 60,000 training images"
     inside = f"scaled to 0..1, less {PIXEL_MEAN:.4f}, divided by {PIXEL_STD:.4f}"
     where = "done by the Predictor" if path.suffix == ".safetensors" else "done inside the file"
-    keys = ("model", "data", "optimizer", "lr_scheduler")
-    validation = trained.figures.get("val/acc")
+    validation = checkpoint.metrics.get("val/acc")
     return CARD.format(
         name=path.stem,
         file=path.name,
@@ -102,7 +103,7 @@ def model_card(path: Path, trained: Trained, check: Check, half: bool) -> str:
         torch=torch.__version__,
         preprocessing=f"{inside}: {where}",
         classes=", ".join(f"{index} {name}" for index, name in enumerate(CLASSES)),
-        parameters=sum(parameter.numel() for parameter in trained.network.parameters()),
+        parameters=parameters,
         rounded=", kept in half precision, computed with in float32" if half else "",
         data=REAL.format(part=part) if real else DRAWN,
         validation="none" if validation is None else f"{validation:.4f}",
@@ -110,5 +111,5 @@ def model_card(path: Path, trained: Trained, check: Check, half: bool) -> str:
         difference=check.difference,
         licence="MIT (Zalando SE)" if real else "none needed",
         use=USES[path.suffix].format(file=path.name),
-        config=yaml.safe_dump({key: trained.config[key] for key in keys if key in trained.config}, sort_keys=False),
+        config=yaml.safe_dump(exported_config(checkpoint), sort_keys=False),
     )

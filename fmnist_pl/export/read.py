@@ -1,21 +1,17 @@
-"""Read an exported file again: from a path to a function from pixels to probabilities. Needs no Lightning."""
+"""Open an exported file as a function from pixels to probabilities. Needs no Lightning."""
 
 import io
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from fmnist_pl.errors import UserError
-from fmnist_pl.networks import build
 from fmnist_pl.networks.from_pixels import FromPixels
+from fmnist_pl.networks.saved import read_safetensors
 
 Run = Callable[[Tensor], Tensor]
-LONGEST_RECIPE = 10_000
-"""Characters; what is longer is not a network of this project."""
 
 
 def read_export(path: Path, trusted: bool = False) -> Run:
@@ -26,10 +22,10 @@ def read_export(path: Path, trusted: bool = False) -> Run:
         trusted: Whether a ``.pt2`` may be opened.
 
     Returns:
-        From uint8 images (N, 1, 28, 28) to probabilities (N, classes).
+        From uint8 images (N, 1, 28, 28) to probabilities (N, 10).
 
     Raises:
-        UserError: There is no such file, it is broken, or it would have to be trusted.
+        UserError: There is no such file, it is broken, or it must be trusted first.
     """
     readers = {".safetensors": _read_safetensors, ".onnx": _read_onnx, ".pt2": _read_torch_export}
     if path.suffix not in readers:
@@ -51,30 +47,8 @@ def read_export(path: Path, trusted: bool = False) -> Run:
         raise UserError(f"{path} cannot be read as a model ({type(error).__name__}: {reason})") from error
 
 
-def about_safetensors(path: Path) -> dict[str, Any]:
-    """What a safetensors file of this project says of itself: ``recipe``, ``classes`` and ``config``."""
-    from safetensors import safe_open
-
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-    if len(metadata.get("recipe", "")) not in range(1, LONGEST_RECIPE):
-        raise UserError(f"{path} does not say of what network its weights are: it was not made by fmnist_pl.export")
-    return {name: json.loads(metadata[name]) for name in ("recipe", "classes", "config")}
-
-
-def read_network(path: Path) -> nn.Module:
-    """The network of a safetensors file, in float32, whatever the file keeps."""
-    from safetensors.torch import load_file
-
-    with torch.device("meta"):  # takes no memory, however large a network the file asks for
-        network = build(**about_safetensors(path)["recipe"])
-    tensors = {name: t.float() if t.is_floating_point() else t for name, t in load_file(path).items()}
-    network.load_state_dict(tensors, assign=True)
-    return network.to(memory_format=torch.channels_last)
-
-
 def _read_safetensors(path: Path) -> Run:
-    return FromPixels(read_network(path))
+    return FromPixels(read_safetensors(path))
 
 
 def _read_torch_export(path: Path) -> Run:

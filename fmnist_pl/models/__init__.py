@@ -1,9 +1,25 @@
-"""The architectures. A new one: a file here, a line below, a config in configs/."""
+"""The LightningModules: `Classifier` trains any network; the others name one, so that its arguments are short flags."""
 
-from fmnist_pl.models.classifier import Classifier
-from fmnist_pl.models.cnn import CNNClassifier
-from fmnist_pl.models.cnn_tuner import TunerCNNClassifier
-from fmnist_pl.models.dense import DenseClassifier
-from fmnist_pl.models.strided_cnn import StridedCNNClassifier
+from fmnist_pl.models.classifier import Classifier, NamedClassifier
+from fmnist_pl.networks import CNN, Dense, StridedCNN, TunerCNN
 
-__all__ = ["CNNClassifier", "Classifier", "DenseClassifier", "StridedCNNClassifier", "TunerCNNClassifier"]
+
+class DenseClassifier(NamedClassifier, network_class=Dense):
+    """Dense layers on the flattened image."""
+
+
+class CNNClassifier(NamedClassifier, network_class=CNN):
+    """Convolutional blocks, each with optional 2x2 pooling and dropout at its end."""
+
+
+class TunerCNNClassifier(NamedClassifier, network_class=TunerCNN):
+    """The network that the Keras Tuner project searched: each of its numbers is a key that a search can vary."""
+
+
+class StridedCNNClassifier(NamedClassifier, network_class=StridedCNN):
+    """The network for the shortest training: a strided stem, convolutions, a global maximum."""
+
+
+__all__ = [
+    "CNNClassifier", "Classifier", "DenseClassifier", "NamedClassifier", "StridedCNNClassifier", "TunerCNNClassifier",
+]  # fmt: skip

@@ -6,36 +6,36 @@ from torchmetrics import Metric
 
 
 class EpochMetrics(Metric):
-    """Sums loss and hits over the images of an epoch, on the device, without waiting for it.
+    """Sums the loss and the correct predictions of an epoch on the device, without a synchronisation per step.
 
-    Two ready metrics (a mean and an accuracy) would cost several times as much per step, which a small dense network
-    on a CPU feels.
+    Two ready-made metrics (a mean and an accuracy) cost several times as much per step, which matters for a small dense
+    network on a CPU.
     """
 
     full_state_update = False
     loss_sum: Tensor
-    hits: Tensor
+    correct: Tensor
     count: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        for name in ("loss_sum", "hits", "count"):
+        for name in ("loss_sum", "correct", "count"):
             self.add_state(name, torch.tensor(0.0), dist_reduce_fx="sum")
 
     def update(self, loss_sum: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """Count the images of one batch or of several.
+        """Add the images of one batch or of several.
 
         Args:
-            loss_sum: Over these images, a scalar.
-            logits: (B, classes).
+            loss_sum: Sum over these images, a scalar.
+            logits: (B, 10).
             labels: (B,).
         """
         if self.device != loss_sum.device:
             self.to(loss_sum.device)
         self.loss_sum += loss_sum
-        self.hits += (logits.argmax(dim=1) == labels).sum()
+        self.correct += (logits.argmax(dim=1) == labels).sum()
         self.count += labels.numel()
 
     def compute(self) -> dict[str, Tensor]:
         """Mean ``loss`` and ``acc`` (a fraction) per image."""
-        return {"loss": self.loss_sum / self.count, "acc": self.hits / self.count}
+        return {"loss": self.loss_sum / self.count, "acc": self.correct / self.count}

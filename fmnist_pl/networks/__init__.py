@@ -1,5 +1,7 @@
-"""The networks in plain PyTorch, without Lightning: what remains of a model when it is used."""
+"""The networks in plain PyTorch, without Lightning: each maps normalised images (B, 1, 28, 28) to logits (B, 10)."""
 
-from fmnist_pl.networks.recipe import build, recipe_of
+from fmnist_pl.networks.cnn import CNN, TunerCNN
+from fmnist_pl.networks.dense import Dense
+from fmnist_pl.networks.strided_cnn import StridedCNN
 
-__all__ = ["build", "recipe_of"]
+__all__ = ["CNN", "Dense", "StridedCNN", "TunerCNN"]

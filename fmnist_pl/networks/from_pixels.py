@@ -1,4 +1,4 @@
-"""A network with all that stands around it when it is used."""
+"""A network with the steps around it in use: scaling and normalisation before it, softmax after it."""
 
 from torch import Tensor, nn
 
@@ -6,7 +6,7 @@ from fmnist_pl.data.loader import normalise
 
 
 class FromPixels(nn.Module):
-    """From pixels to probabilities: scaling and normalisation before the network, softmax after it."""
+    """From uint8 pixels to probabilities."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -14,5 +14,5 @@ class FromPixels(nn.Module):
         self.eval().requires_grad_(False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """uint8 (N, 1, 28, 28) to float32 probabilities (N, classes)."""
+        """uint8 (N, 1, 28, 28) to float32 probabilities (N, 10)."""
         return self.network(normalise(images.float() / 255)).float().softmax(dim=1)

@@ -1,4 +1,4 @@
-"""What the architectures are made of: activations, weight initialisation, stacks of dense layers. Named as in Keras."""
+"""Building blocks of the networks: activations, weight initialisation, dense layers. Names as in Keras."""
 
 import math
 from collections.abc import Callable
@@ -27,6 +27,9 @@ ACTIVATIONS: dict[Activation, Callable[[], nn.Module]] = {
     "softsign": nn.Softsign,
     "linear": nn.Identity,
 }
+
+NON_MONOTONIC: tuple[Activation, ...] = ("gelu", "silu")
+"""Activations that decrease somewhere, so that they do not commute with a maximum."""
 
 Initializer = Literal[
     "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal",
@@ -62,14 +65,14 @@ INITIALIZERS: dict[Initializer, Callable[[Tensor], object]] = {
 
 
 class FlattenRows(nn.Module):
-    """(B, C, H, W) to (B, H * W * C): in Keras' order, which is a view, not a copy, of channels_last memory."""
+    """(B, C, H, W) to (B, H * W * C): the order of Keras, and a view, not a copy, of channels_last memory."""
 
     def forward(self, features: Tensor) -> Tensor:
         return features.permute(0, 2, 3, 1).flatten(1)
 
 
 def initialize(network: nn.Module, initializer: Initializer) -> None:
-    """Set all dense and convolutional kernels by ``initializer``, and their biases to zero, as Keras does."""
+    """Set all dense and convolutional kernels by ``initializer`` and their biases to zero, as Keras does."""
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
             INITIALIZERS[initializer](module.weight)
@@ -80,13 +83,13 @@ def initialize(network: nn.Module, initializer: Initializer) -> None:
 def dense_layers(
     in_features: int, sizes: list[int], activation: Activation, dropout: float, batch_norm: bool
 ) -> list[nn.Module]:
-    """Hidden layers (dense, batch norm, activation, dropout) of these ``sizes``, and a dense output layer."""
+    """Hidden layers (dense, batch norm, activation, dropout) of these ``sizes``, and a dense layer to 10 logits."""
     layers: list[nn.Module] = []
     for size in sizes:
         layers.append(nn.Linear(in_features, size))
         if batch_norm:
             layers.append(nn.BatchNorm1d(size))
         layers.append(ACTIVATIONS[activation]())
-        layers.append(nn.Dropout(dropout))  # there even at 0, so that checkpoints fit whatever the dropout
+        layers.append(nn.Dropout(dropout))  # present even at 0, so that names in checkpoints do not depend on it
         in_features = size
     return [*layers, nn.Linear(in_features, len(CLASSES))]

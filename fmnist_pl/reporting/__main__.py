@@ -54,9 +54,9 @@ def _compare(runs: list[Path], html: Path | None) -> None:
 
 def _data_sheet(arguments: list[str]) -> None:
     # Lightning takes seconds to import, and comparing needs none of it
+    from fmnist_pl.console import OneLineErrorParser
     from fmnist_pl.data.datamodule import FashionMNISTDataModule
     from fmnist_pl.reporting.data_sheet import write_data_sheet
-    from fmnist_pl.training.parser import OneLineErrorParser
 
     parser = OneLineErrorParser(
         prog="python -m fmnist_pl.reporting data", description="Write the data sheet of the images in use."

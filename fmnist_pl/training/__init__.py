@@ -1,5 +1,5 @@
 """Train and evaluate: the command line (`main`) and the function behind it (`train`)."""
 
-from fmnist_pl.training.run import main, train
+from fmnist_pl.training.commands import main, train
 
 __all__ = ["main", "train"]

@@ -1,79 +1,94 @@
-"""From what the user typed to what the parser reads: config names and checkpoints become configs."""
+"""Complete the arguments of a command: names of configs become paths, and a checkpoint brings its own config."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from fmnist_pl.config import find_config, known_configs
+import yaml
+
+from fmnist_pl.config import Config, find_config, known_configs, recipe_of
 from fmnist_pl.errors import UserError
-from fmnist_pl.export.read import about_safetensors
-from fmnist_pl.training.checkpoints import load_config
+from fmnist_pl.networks.saved import about_safetensors, read_checkpoint
 from fmnist_pl.weights import SHIPPED
 
-COMMANDS = {
-    "fit": "Train a config's network, then test its best epoch once (--config cnn.yaml).",
-    "validate": "Accuracy and loss of a checkpoint on the validation images (--ckpt_path FILE).",
-    "test": "Accuracy and loss of a checkpoint on the test images.",
-    "predict": "Write a checkpoint's prediction of each test image, or photo, to predictions.csv.",
-}
-OF_THE_MODEL = ("name", "seed_everything", "model", "data", "optimizer", "lr_scheduler")
-"""Keys of a checkpoint's config that its evaluation takes over; the rest is of the machine that it was trained on."""
-
-PHOTOS = "--data.predict_path"
-SPLIT = ("--config", "-c", "--ckpt_path", PHOTOS)
-SAY_THE_MODEL = ("--config", "-c", "--ckpt_path", "--model", "--help", "-h", "--print_config")
+CONFIG = ("--config", "-c")
+WITH_VALUE = (*CONFIG, "--ckpt_path", "--data.predict_path")
+NAMES_A_MODEL = (*CONFIG, "--ckpt_path", "--model", "--help", "-h", "--print_config")
 
 
-def command_of(arguments: list[str]) -> str | None:
-    """The subcommand among the arguments."""
-    return next((argument for argument in arguments if argument in COMMANDS), None)
+def complete(command: str, arguments: list[str]) -> tuple[list[str], str | None]:
+    """Look up the configs by name, and put the config of a checkpoint before all of them.
 
-
-def resolve(arguments: list[str]) -> tuple[list[str], str | None]:
-    """Look up config names, and put the config of a checkpoint before all others.
-
-    So a checkpoint brings its own model and data, and whatever the user names beside it, in a file or a flag, wins.
+    A checkpoint brings its own model and data; every key that the user gives, in a file or a flag, overrides it.
 
     Args:
-        arguments: As typed, without the program's name.
+        command: ``fit``, ``validate``, ``test`` or ``predict``.
+        arguments: As typed after the command.
 
     Returns:
         The arguments for the parser, and the name of the first config (``cnn`` for ``--config cnn.yaml``).
 
     Raises:
-        UserError: A config or a checkpoint is not there or cannot be read.
+        UserError: No model is named, or a config or a checkpoint is missing or unreadable.
     """
-    resolved = _split_equals(arguments)
+    arguments = _split_equals(arguments)
     names = []
-    for position, option in enumerate(resolved[:-1]):
-        if option in ("--config", "-c"):
-            path = find_config(resolved[position + 1])
-            resolved[position + 1] = str(path)
+    for position, option in enumerate(arguments[:-1]):
+        if option in CONFIG:
+            path = find_config(arguments[position + 1])
+            arguments[position + 1] = str(path)
             names.append(path.stem)
-    command = command_of(resolved)
-    if command == "predict" and "--ckpt_path" not in resolved and PHOTOS in resolved:
-        _put_below(resolved, command, _shipped_config())
-    if command is not None and not any(argument.startswith(SAY_THE_MODEL) for argument in resolved):
-        raise UserError(f"{command} of which model? Add --config NAME.yaml ({known_configs()}) or --ckpt_path FILE")
-    if command is not None and "--ckpt_path" in resolved[:-1]:
-        config = load_config(Path(resolved[resolved.index("--ckpt_path") + 1]))
-        if command != "fit":
-            precision = {"precision": config["trainer"]["precision"]}
-            config = {key: config[key] for key in OF_THE_MODEL} | {"trainer": precision}
-        _put_below(resolved, command, config)
-    return resolved, names[0] if names else None
+    checkpoint = last_value(arguments, "ckpt_path")
+    if checkpoint is not None:
+        arguments = _after(_checkpoint_config(command, Path(str(checkpoint))), arguments)
+    elif command == "predict" and last_value(arguments, "data.predict_path") is not None:
+        arguments = _after(_shipped_config(), arguments)
+    elif not any(argument.startswith(NAMES_A_MODEL) for argument in arguments):
+        raise UserError(f"{command}: no model is named; add --config NAME.yaml ({known_configs()}) or --ckpt_path FILE")
+    return arguments, names[0] if names else None
 
 
-def _put_below(arguments: list[str], command: str, config: dict[str, Any]) -> None:
-    """Put a config right after the command, so that all other arguments win over it."""
-    after_command = arguments.index(command) + 1
-    arguments[after_command:after_command] = ["--config", json.dumps(config)]
+def last_value(arguments: list[str], key: str) -> Any:
+    """The value that flags and config files give a dotted key, the last of them counts; ``None`` if absent."""
+    value = None
+    for option, text in pairwise(arguments):
+        if option == f"--{key}":
+            value = text
+        elif option in CONFIG:
+            in_file = _value_in_file(Path(text), key)
+            value = value if in_file is None else in_file
+    return value
 
 
-def _shipped_config() -> dict[str, Any]:
-    """That of the weights which come with the package."""
+def _value_in_file(path: Path, key: str) -> Any:
+    try:
+        node = yaml.safe_load(path.read_text())
+    except (OSError, ValueError, yaml.YAMLError):
+        return None  # the parser reports it
+    for part in key.split("."):
+        node = node.get(part) if isinstance(node, dict) else None
+    return node
+
+
+def _checkpoint_config(command: str, path: Path) -> Config:
+    config = read_checkpoint(path).config
+    if command == "fit":
+        return config
+    # an evaluation takes the model, the data and the number format; the rest is about the training or its machine
+    keys = ["name", *(key for key in recipe_of(config) if key != "trainer")]
+    return {key: config[key] for key in keys} | {"trainer": {"precision": config["trainer"]["precision"]}}
+
+
+def _shipped_config() -> Config:
+    """Config of the weights in the package."""
     config = about_safetensors(SHIPPED)["config"]
     return {"name": config["name"], "model": config["model"], "trainer": {"precision": "32-true"}}
+
+
+def _after(config: Config, arguments: list[str]) -> list[str]:
+    """The arguments after a config, so that they override it."""
+    return ["--config", json.dumps(config), *arguments]
 
 
 def _split_equals(arguments: list[str]) -> list[str]:
@@ -81,5 +96,5 @@ def _split_equals(arguments: list[str]) -> list[str]:
     split: list[str] = []
     for argument in arguments:
         option, equals, value = argument.partition("=")
-        split += [option, value] if equals and option in SPLIT else [argument]
+        split += [option, value] if equals and option in WITH_VALUE else [argument]
     return split

@@ -1,4 +1,8 @@
-"""Checkpoints that survive a crash: ``best.ckpt`` by validation accuracy, ``last.ckpt`` of every epoch."""
+"""Write checkpoints that survive a crash: ``best.ckpt`` by validation accuracy, ``last.ckpt`` of every epoch.
+
+A checkpoint holds Lightning's own state (weights, optimizer, schedule, callbacks, loops), the ``config`` of the run
+(`run_folder.RunRecorder`) and the ``history`` of its metrics (`models.Classifier`). `networks.saved` reads it.
+"""
 
 import io
 from pathlib import Path
@@ -9,10 +13,8 @@ from lightning import LightningModule, Trainer
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
-from torch import nn
 
 from fmnist_pl.atomic_files import copy_file, replacing
-from fmnist_pl.errors import UserError
 
 CHECKPOINT_FOLDER = "checkpoints"
 BEST = "best"
@@ -22,7 +24,7 @@ LAST = "last"
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes a checkpoint beside its target, syncs it to disk, then renames it: a kill leaves the old or the new one.
 
-    Lightning's own writes to the system's temporary folder and moves it, which is a copy where that is another disk.
+    Lightning's own writes to the system's temporary folder and moves the file, which is a copy on another disk.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
@@ -34,7 +36,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class LastCheckpoint(Checkpoint):
-    """Keeps ``last.ckpt``: everything that a stopped run needs to go on, after every epoch."""
+    """Saves ``last.ckpt`` after every epoch: everything that a stopped run needs to continue."""
 
     def __init__(self) -> None:
         self.path = ""
@@ -48,24 +50,24 @@ class LastCheckpoint(Checkpoint):
 
 
 class BestCheckpoint(ModelCheckpoint):
-    """Keeps ``best.ckpt``: the epoch of the highest validation accuracy, the first of equals."""
+    """Saves ``best.ckpt``: the epoch of the highest validation accuracy, the first of equals."""
 
     def __init__(self) -> None:
         super().__init__(filename=BEST, monitor="val/acc", mode="max", enable_version_counter=False)
 
     def state_dict(self) -> dict[str, Any]:
-        """With a path that holds in any working folder."""
+        """State with an absolute path, so that it holds in any working folder."""
         best = str(Path(self.best_model_path).absolute()) if self.best_model_path else ""
         return super().state_dict() | {"best_model_path": best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the best epoch so far along into the new run's folder, so that a resumed run can still choose it."""
+        """Copy the best epoch so far into the new run's folder, so that a resumed run can still select it."""
         if not state_dict["best_model_path"]:
             return
         assert self.dirpath is not None
         old, new = Path(state_dict["best_model_path"]), Path(self.dirpath, f"{BEST}.ckpt")
         if not old.is_file():
-            rank_zero_warn(f"the best epoch so far, {old}, is gone: the best is chosen among the epochs to come")
+            rank_zero_warn(f"{old}, the best epoch so far, is missing: the best of the remaining epochs is selected")
             return
         if rank_zero_only.rank == 0 and old.resolve() != new.resolve():
             copy_file(old, new)
@@ -77,36 +79,20 @@ class BestCheckpoint(ModelCheckpoint):
         )
 
 
-def load_config(path: Path) -> dict[str, Any]:
-    """The config that a checkpoint's run had, as nested plain data.
+def checkpoint_to_test(trainer: Trainer) -> Path | None:
+    """The best checkpoint of a fit, else its last; ``None`` if it saved none."""
+    best = [c.best_model_path for c in trainer.callbacks if isinstance(c, BestCheckpoint)]
+    last = [c.path for c in trainer.callbacks if isinstance(c, LastCheckpoint)]
+    return next((Path(path) for path in best + last if path), None)
 
-    Raises:
-        UserError: There is no such file, it is no checkpoint, or not one of this project.
+
+def how_to_resume(folder: Path) -> str:
+    """The command that continues a stopped training.
+
+    Args:
+        folder: Of the run.
     """
-    if not path.is_file():
-        raise UserError(f"no checkpoint {path}: give the path of a .ckpt file (runs/<name>/version_N/checkpoints/...)")
-    try:
-        checkpoint = _load(path)
-    except Exception as error:  # torch raises many kinds for a file that is none of its own
-        raise UserError(f"{path} cannot be read as a checkpoint ({type(error).__name__}): is it complete?") from error
-    if not isinstance(checkpoint, dict) or "config" not in checkpoint:
-        raise UserError(f"{path} holds no config: it was not written by this project's train.py fit")
-    return checkpoint["config"]
-
-
-def figures_of(path: str | None) -> dict[str, float] | None:
-    """The figures (``val/acc`` and the like) of the epoch that a checkpoint was written after."""
-    return _load(Path(path))["metrics"] if path else None
-
-
-def load_weights(model: nn.Module, path: str | None) -> None:
-    """Set a model to the weights of a checkpoint (those averaged, where an average was kept), and nothing else.
-
-    A trainer that loads it would put weights under the average in their place (Lightning 2.6).
-    """
-    if path:
-        model.load_state_dict(_load(Path(path))["state_dict"])
-
-
-def _load(path: Path) -> dict[str, Any]:
-    return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    last = folder / CHECKPOINT_FOLDER / f"{LAST}.ckpt"
+    if not last.exists():
+        return "stopped: no epoch was finished, so there is no checkpoint to resume from"
+    return f"stopped: go on with  python train.py fit --ckpt_path {last}"

@@ -41,8 +41,8 @@ def device_name(device: torch.device) -> str:
 def keep_freed_memory() -> None:
     """Let this process keep the memory that tensors free, instead of giving it back and faulting it in anew each step.
 
-    On a CPU the CNN then trains on 1.2 times as many images a second (benchmarks/freed_memory.py). Where malloc is not
-    glibc's, nothing happens.
+    On a CPU the CNN then trains on 1.2 times as many images a second (benchmarks/once/freed_memory.py). Where malloc is
+    not glibc's, nothing happens.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -5,8 +5,8 @@ from typing import Any
 from jsonargparse import ArgumentParser
 
 from fmnist_pl.config import CONFIG_FOLDER, find_config
+from fmnist_pl.console import OneLineErrorParser
 from fmnist_pl.errors import UserError
-from fmnist_pl.training.parser import OneLineErrorParser
 from fmnist_pl.tuning.search import Search
 
 SEARCH_FOLDER = CONFIG_FOLDER / "search"
@@ -60,7 +60,7 @@ def _parser(study_name: str | None) -> OneLineErrorParser:
 
 
 def _values(parser: OneLineErrorParser, parsed: Any) -> dict[str, Any]:
-    values: dict[str, Any] = parser.instantiate_classes(parsed).as_dict()
+    values: dict[str, Any] = parser.instantiate(parsed).as_dict()
     del values["config"]
     return values
 

@@ -12,9 +12,10 @@ import yaml
 from fmnist_pl.atomic_files import replacing
 from fmnist_pl.config import Config, recipe_of
 from fmnist_pl.errors import UserError
-from fmnist_pl.training.resolve_config import resolve_config
+from fmnist_pl.training.options import resolve_config
+from fmnist_pl.tuning.dotted_keys import set_keys
 from fmnist_pl.tuning.search import Search
-from fmnist_pl.tuning.space import LARGEST_COUNT, Params, Space, set_keys
+from fmnist_pl.tuning.space import LARGEST_COUNT, Params, Space
 
 DEFAULT_TRIALS = 50
 EPOCHS = "trainer.max_epochs"

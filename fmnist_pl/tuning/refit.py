@@ -35,7 +35,7 @@ def refit(plan: Plan, queue: TrialQueue, config: Config, best_trial: int) -> dic
         UserError: The training is not possible, or was stopped.
     """
     home = plan.search.home
-    versions = [folder for folder in _versions(home) if _has_recipe(folder, config)]
+    versions = [folder for folder in _versions(home) if has_recipe(folder, config)]
     done = next((folder for folder in versions if (folder / "metrics.json").exists()), None)
     if done is not None:
         print(f"\nthe refit was done before: {done}", flush=True)
@@ -106,7 +106,7 @@ def _versions(home: Path) -> list[Path]:
     return sorted(home.glob("refit/version_*"), key=lambda path: -int(path.name.removeprefix("version_")))
 
 
-def _has_recipe(folder: Path, config: Config) -> bool:
+def has_recipe(folder: Path, config: Config) -> bool:
     """Whether a run was trained with the recipe of this config."""
     path = folder / "config.yaml"
     had = yaml.safe_load(path.read_text()) if path.exists() else None

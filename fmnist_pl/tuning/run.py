@@ -72,11 +72,7 @@ def main(args: list[str] | None = None) -> int:
     """
     for kind in (signal.SIGTERM, signal.SIGINT):  # background jobs of a script inherit an ignored SIGINT
         signal.signal(kind, signal.default_int_handler)
-    try:
-        return exit_code_of(lambda: tune(parse(sys.argv[1:] if args is None else args)))
-    except KeyboardInterrupt:
-        print("error: stopped", file=sys.stderr)
-        return 1
+    return exit_code_of(lambda: tune(parse(sys.argv[1:] if args is None else args)))
 
 
 def _run(plan: Plan) -> Outcome:

@@ -18,7 +18,7 @@ def test_sizes() -> None:
     data = ready(batch_size=50)
     assert (len(data.train_data), len(data.val_data), len(data.test_data)) == (540, 60, 100)
     assert len(data.train_dataloader()) == 11
-    assert data.loaded_source == "synthetic"
+    assert data.loaded.source == "synthetic"
 
 
 def test_the_run_seed_orders_and_the_split_seed_splits() -> None:

@@ -15,6 +15,7 @@ from fmnist_pl.data.facts import CLASSES
 from fmnist_pl.errors import UserError
 from fmnist_pl.export.export import export
 from fmnist_pl.export.formats import ENDINGS, Format
+from fmnist_pl.networks.saved import Checkpoint, about_safetensors
 from fmnist_pl.predictor import Predictor
 from fmnist_pl.weights import SHIPPED
 from tests.conftest import ROOT, run_folder
@@ -49,21 +50,21 @@ def test_every_format_agrees_and_takes_any_batch(checkpoint: Path, capsys: pytes
             assert exported.predict(IMAGES[:count]).probabilities.shape == (count, 10)
         card = path.with_name(f"{path.name}.md").read_text()
         assert all(name in card for name in CLASSES)
-        assert "drawn silhouettes" in card, "it says what it was trained on"
+        assert "synthetic silhouettes" in card, "it says what it was trained on"
     assert capsys.readouterr().out.count("\ndone") == 3
-    with pytest.raises(UserError, match="there already"):
+    with pytest.raises(UserError, match="exists already"):
         export(checkpoint, "safetensors")
     halves = export(checkpoint, "safetensors", checkpoint.parent / "half", half=True)
     assert halves.stat().st_size < path.stat().st_size
-    with pytest.raises(UserError, match="half precision is for safetensors"):
+    with pytest.raises(UserError, match="--half"):
         export(checkpoint, "onnx", half=True)
 
 
 def test_a_file_that_disagrees_is_not_written(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from fmnist_pl.export import formats
 
-    def spoiled(network: nn.Module, config: dict[str, Any]) -> bytes:
-        content = bytearray(formats._safetensors(network, config))
+    def spoiled(saved: Checkpoint, network: nn.Module) -> bytes:
+        content = bytearray(formats._safetensors(saved, network))
         content[-8:] = b"\x00\x00\x80\x3f" * 2
         return bytes(content)
 
@@ -84,6 +85,7 @@ def test_the_shipped_weights(tmp_path: Path) -> None:
 def test_no_lightning_for_what_is_exported() -> None:
     program = """
 import sys, torch
+from fmnist_pl.networks.saved import Checkpoint, about_safetensors
 from fmnist_pl.predictor import Predictor
 from fmnist_pl.weights import SHIPPED
 Predictor.shipped().predict(torch.zeros(2, 28, 28, dtype=torch.uint8))
@@ -126,16 +128,29 @@ def test_weights_that_ask_for_a_vast_network(tmp_path: Path) -> None:
 
     from safetensors.torch import save_file
 
-    from fmnist_pl.export.read import about_safetensors
-
     about = about_safetensors(SHIPPED)
-    about["recipe"] |= {"hidden_sizes": [10**9]}
+    about["network"]["init_args"] |= {"hidden_sizes": [10**9]}
     path = tmp_path / "vast.safetensors"
     save_file({"x": torch.zeros(1)}, path, {name: json.dumps(value) for name, value in about.items()})
-    with pytest.raises(UserError, match="cannot be read as a model"):
+    with pytest.raises(UserError, match="does not fit"):
         Predictor.from_export(path)
     save_file({"x": torch.zeros(1)}, path)
-    with pytest.raises(UserError, match="does not say of what network"):
+    with pytest.raises(UserError, match="does not say which network"):
+        Predictor.from_export(path)
+
+
+@pytest.mark.parametrize(
+    "class_path", ["subprocess.Popen", "os.system", "fmnist_pl.networks.saved.read_checkpoint", "x"]
+)
+def test_a_file_cannot_name_what_is_not_a_network(tmp_path: Path, class_path: str) -> None:
+    import json
+
+    from safetensors.torch import save_file
+
+    about = about_safetensors(SHIPPED) | {"network": {"class_path": class_path, "init_args": {"args": "true"}}}
+    path = tmp_path / "other.safetensors"
+    save_file({"x": torch.zeros(1)}, path, {name: json.dumps(value) for name, value in about.items()})
+    with pytest.raises(UserError, match=f"holds a {class_path}"):
         Predictor.from_export(path)
 
 

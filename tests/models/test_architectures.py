@@ -9,6 +9,7 @@ from torch import nn
 
 from fmnist_pl.errors import UserError
 from fmnist_pl.models import Classifier, CNNClassifier, DenseClassifier, StridedCNNClassifier, TunerCNNClassifier
+from fmnist_pl.networks import CNN
 from fmnist_pl.networks.layers import ACTIVATIONS, INITIALIZERS, FlattenRows, initialize
 
 
@@ -59,13 +60,23 @@ def test_options_of_the_cnn_train(options: dict[str, Any]) -> None:
     assert all(parameter.grad is not None for parameter in model.parameters())
 
 
-def test_pooling_before_the_activation_is_the_same_function() -> None:
+@pytest.mark.parametrize("pooling", ["max", "avg"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_block_is_the_function_that_its_help_says(pooling: str, activation: str) -> None:
     torch.manual_seed(0)
-    model = CNNClassifier(blocks=[[4]], hidden_sizes=[])
-    convolution, output = model.network[0], model.network[-1]
-    usual = nn.Sequential(convolution, nn.ReLU(), nn.MaxPool2d(2), FlattenRows(), output)
+    network = CNN(blocks=[[4]], hidden_sizes=[], pooling=pooling, activation=activation)
+    pool = nn.MaxPool2d(2) if pooling == "max" else nn.AvgPool2d(2)
+    usual = nn.Sequential(network[0], ACTIVATIONS[activation](), pool, FlattenRows(), network[-1])
     images = torch.randn(3, 1, 28, 28)
-    torch.testing.assert_close(model(images), usual(images))
+    torch.testing.assert_close(network(images), usual(images))
+
+
+def test_a_maximum_comes_before_an_activation_that_never_decreases() -> None:
+    def order(activation: str) -> list[str]:
+        return [type(layer).__name__ for layer in list(CNN(blocks=[[4]], activation=activation))[1:3]]
+
+    assert order("relu") == ["MaxPool2d", "ReLU"], "a quarter of the activations"
+    assert order("gelu") == ["GELU", "MaxPool2d"]
 
 
 def test_the_convolutions_are_channels_last() -> None:
@@ -79,7 +90,7 @@ def test_kernel_sizes_must_fit_the_convolutions() -> None:
 
 
 def test_too_many_blocks() -> None:
-    with pytest.raises(UserError, match="no picture is left"):
+    with pytest.raises(UserError, match="model.blocks.*use fewer"):
         CNNClassifier(blocks=[[4]] * 6)
 
 

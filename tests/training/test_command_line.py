@@ -9,7 +9,7 @@ import pytest
 
 from fmnist_pl.config import find_config
 from fmnist_pl.training import main
-from fmnist_pl.training.arguments import resolve
+from fmnist_pl.training.arguments import complete, last_value
 from tests.conftest import NO_PICTURES, SMALL
 
 
@@ -68,9 +68,20 @@ def test_configs_are_looked_up_as_given_then_by_name(tmp_path: Path, monkeypatch
 
 
 def test_the_first_config_names_the_run() -> None:
-    arguments, name = resolve(["fit", "--config=dense.yaml", "--config", "cnn"])
+    arguments, name = complete("fit", ["--config=dense.yaml", "--config", "cnn"])
     assert name == "dense"
-    assert arguments[:2] == ["fit", "--config"]
+    assert [Path(path).name for path in arguments[1::2]] == ["dense.yaml", "cnn.yaml"]
+
+
+def test_the_last_value_of_a_key_counts(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text("ckpt_path: a.ckpt\ndata: {predict_path: photos}\n")
+    config = ["--config", str(path)]
+    assert last_value(config, "ckpt_path") == "a.ckpt"
+    assert last_value(config, "data.predict_path") == "photos"
+    assert last_value([*config, "--ckpt_path", "b.ckpt"], "ckpt_path") == "b.ckpt"
+    assert last_value(["--ckpt_path", "b.ckpt", *config], "ckpt_path") == "a.ckpt"
+    assert last_value(config, "data.root") is None
 
 
 def test_plain_lines_where_there_is_no_terminal(program: Callable[..., Any]) -> None:

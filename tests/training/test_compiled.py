@@ -11,7 +11,7 @@ from lightning import LightningModule, Trainer
 from fmnist_pl.training import train
 from fmnist_pl.training.callbacks.compile import Compile
 from tests.conftest import SMALL, run_folder, weights
-from tests.training.test_resume import SCHEDULES, StoppedError, stop_after
+from tests.training.recipes import SCHEDULES, StoppedError, stop_after
 
 Fit = Callable[..., dict[str, Any]]
 

@@ -21,6 +21,7 @@ def metrics_of(program: Callable[..., Any], tmp_path: Path) -> Callable[..., dic
         done = program("fit", *ARGUMENTS, "--name", name, *arguments)
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("epoch   3/3") == 1, "only one process speaks"
+        assert "sync_dist" not in done.stderr, "metrics are logged as those of all processes"
         folder = run_folder(tmp_path / "runs", name)
         assert sorted(path.name for path in folder.parent.iterdir()) == ["version_0"]
         return json.loads((folder / "metrics.json").read_text())

@@ -12,7 +12,7 @@ import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from fmnist_pl.errors import UserError
-from fmnist_pl.models import CNNClassifier, DenseClassifier
+from fmnist_pl.models import DenseClassifier
 from fmnist_pl.training import train
 from tests.conftest import NO_PICTURES, SMALL, run_folder, weights
 
@@ -220,7 +220,6 @@ def test_all_five_systems_have_a_config() -> None:
 
 
 def test_a_checkpoint_of_the_tuner_network_loads_by_its_class(tmp_path: Path) -> None:
-    # three classes deep: each hands arguments on to the next
     from fmnist_pl.models import TunerCNNClassifier
 
     arguments = ["--config", "cnn_tuner.yaml", *SMALL, "--trainer.max_epochs", "1", "--model.filters_1", "8"]
@@ -228,5 +227,4 @@ def test_a_checkpoint_of_the_tuner_network_loads_by_its_class(tmp_path: Path) ->
     train(["fit", *arguments, "--trainer.default_root_dir", str(tmp_path)])
     best = run_folder(tmp_path, "cnn_tuner") / "checkpoints/best.ckpt"
     model = TunerCNNClassifier.load_from_checkpoint(best, weights_only=True)
-    assert isinstance(model, CNNClassifier)
     assert model.network[0].weight.shape[0] == 8

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from fmnist_pl.training import hardware
-from fmnist_pl.training.cli import FashionCLI
+from fmnist_pl.training.commands import fit as run_fit
+from fmnist_pl.training.options import Options
 
 
 @pytest.mark.parametrize(
@@ -48,12 +49,12 @@ def test_a_run_on_the_gpu(tmp_path: Path) -> None:
     changes = ["horizontal_flip", "shift", "rotation", "shear", "zoom", "erasing"]
     augment = [word for name in changes for word in (f"--data.augment.{name}", "0.1")]
     arguments = ["--config", "cnn_regularized.yaml", "--data.source", "synthetic", "--trainer.accelerator", "gpu"]
-    command = FashionCLI(
-        ["fit", *arguments, *augment, "--trainer.max_epochs", "2", "--trainer.default_root_dir", str(tmp_path)]
-    )
-    assert (command.metrics["device"], command.metrics["precision"]) == ("cuda", "bf16")
-    assert command.datamodule.train_data.images.is_cuda
-    assert command.metrics["test"]["acc"] > 0.3
+    where = ["--trainer.max_epochs", "2", "--trainer.default_root_dir", str(tmp_path)]
+    options = Options("fit", [*arguments, *augment, *where])
+    metrics = run_fit(options)
+    assert (metrics["device"], metrics["precision"]) == ("cuda", "bf16")
+    assert options.datamodule.train_data.images.is_cuda
+    assert metrics["test"]["acc"] > 0.3
 
 
 def test_threads_are_those_asked_for_and_those_of_before_again(fit: Callable[..., dict[str, Any]]) -> None:

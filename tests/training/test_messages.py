@@ -3,7 +3,7 @@
 import pytest
 
 from fmnist_pl.errors import UserError
-from fmnist_pl.training.resolve_config import resolve_config
+from fmnist_pl.training.options import resolve_config
 
 
 @pytest.mark.parametrize(

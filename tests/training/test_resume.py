@@ -15,44 +15,7 @@ import torch
 from fmnist_pl.errors import UserError
 from fmnist_pl.training import train
 from tests.conftest import NO_PICTURES, ROOT, SMALL, run_folder, weights
-
-# dropout, augmentation, momentum and an averaged model: everything that has a state
-STATEFUL = [
-    "--model.dropout", "0.3", "--data.augment.shift", "0.1", "--data.augment.horizontal_flip", "0.5",
-    "--data.batch_size", "60", "--optimizer.lr", "0.01",
-]  # fmt: skip
-SCHEDULES = {
-    "constant": [],
-    "one_cycle": ["--lr_scheduler", "OneCycle"],
-    "step": ["--lr_scheduler", "StepLR", "--lr_scheduler.step_size", "1", "--lr_scheduler.gamma", "0.5"],
-    "plateau": [
-        "--lr_scheduler",
-        "Plateau",
-        "--lr_scheduler.patience",
-        "0",
-        "--lr_scheduler.threshold",
-        "10",
-    ],
-    "average": ["--trainer.callbacks+", "EMAWeightAveraging", "--trainer.callbacks.decay", "0.9"],
-}
-
-
-class StoppedError(Exception):
-    """What stops a run in these tests."""
-
-
-def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
-    """Let the training end, as a kill would, before step ``steps`` + 1."""
-    from fmnist_pl.models import Classifier
-
-    original = Classifier.training_step
-
-    def step(self: Classifier, batch: Any, batch_idx: int) -> torch.Tensor:
-        if self.global_step >= steps:
-            raise StoppedError
-        return original(self, batch, batch_idx)
-
-    monkeypatch.setattr(Classifier, "training_step", step)
+from tests.training.recipes import SCHEDULES, STATEFUL, StoppedError, stop_after
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -126,6 +89,17 @@ def test_going_on_for_longer_and_with_another_rate(fit: Callable[..., dict[str, 
     longer = train(["fit", "--ckpt_path", str(last), "--trainer.max_epochs", "4"])
     assert longer["epochs"] == 4
     assert longer["params"] == 784 * 32 + 32 + 330, "the model is the checkpoint's own"
+
+
+def test_a_checkpoint_named_in_a_config_brings_its_own_config(
+    fit: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    fit("--model.hidden_sizes", "[16]")
+    config = tmp_path / "go_on.yaml"
+    config.write_text(f"ckpt_path: {run_folder(tmp_path) / 'checkpoints/last.ckpt'}\ntrainer: {{max_epochs: 2}}\n")
+    metrics = train(["fit", "--config", str(config)])
+    assert metrics["params"] == 784 * 16 + 16 + 170, "the model is the checkpoint's own"
+    assert metrics["epochs"] == 2
 
 
 def test_what_the_user_says_wins_over_the_checkpoint(fit: Callable[..., dict[str, Any]], tmp_path: Path) -> None:

@@ -65,7 +65,10 @@ def test_a_list_within_a_list_goes_with_its_last_element() -> None:
         "blocks.0.0": {"categorical": [8]},
         "blocks.1.0": {"categorical": [16], "when": {"$blocks": 2}},
     })  # fmt: skip
-    assert [space.apply(params, {"blocks": [[1], [2]]})["blocks"] for params in space.configurations()] == [[[8]], [[8], [16]]]
+    assert [space.apply(params, {"blocks": [[1], [2]]})["blocks"] for params in space.configurations()] == [
+        [[8]],
+        [[8], [16]],
+    ]
 
 
 def test_a_key_within_a_chosen_block() -> None:
@@ -109,7 +112,10 @@ def test_endless_spaces_have_no_grid() -> None:
             {"a": {"categorical": [1]}, "b": {"categorical": [1], "when": {"a": {"min": "x"}}}},
             "min and max are numbers",
         ),
-        ({"a": {"categorical": ["x"]}, "b": {"categorical": [1], "when": {"a": {"min": 1}}}}, "space.b is never active"),
+        (
+            {"a": {"categorical": ["x"]}, "b": {"categorical": [1], "when": {"a": {"min": 1}}}},
+            "space.b is never active",
+        ),
     ],
 )
 def test_what_is_no_space(written: dict[str, Any], expected: str) -> None:
@@ -120,7 +126,11 @@ def test_what_is_no_space(written: dict[str, Any], expected: str) -> None:
 def test_params_of_the_user_lie_in_the_space() -> None:
     space = Space({"a": {"int": {"low": 1, "high": 9, "step": 2}}, "b": {"categorical": ["x"]}})
     space.check_params({"a": 3, "b": "x"})
-    for params, expected in (({"a": 11}, "a is 11"), ({"c": 1}, "c, which is not in the space"), ({"b": "y"}, "b is y")):
+    for params, expected in (
+        ({"a": 11}, "a is 11"),
+        ({"c": 1}, "c, which is not in the space"),
+        ({"b": "y"}, "b is y"),
+    ):
         with pytest.raises(UserError, match=expected):
             space.check_params(params)
 

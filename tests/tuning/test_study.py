@@ -32,7 +32,9 @@ def claim_all(queue: TrialQueue, values: Callable[[int], list[float]] = lambda n
     return tried
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random", "qmc", "gp", "cmaes", "nsgaii"])
+@pytest.mark.parametrize(
+    "sampler", ["tpe", "random", "qmc", pytest.param("gp", marks=pytest.mark.slow), "cmaes", "nsgaii"]
+)
 def test_every_sampler_proposes_params_up_to_the_budget(sampler: str, queue: Callable[..., TrialQueue]) -> None:
     tried = claim_all(queue(sampler=sampler, space=NUMBERS, n_trials=13))
     assert len(tried) == 13

@@ -1,4 +1,4 @@
-"""What watches over every training; a config may add its own."""
+"""The callbacks of every training; a config may add others with ``trainer.callbacks``."""
 
 from jsonargparse import Namespace
 from lightning.pytorch.callbacks import Callback, ModelSummary
@@ -6,31 +6,34 @@ from lightning.pytorch.callbacks import Callback, ModelSummary
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
 from fmnist_pl.training.callbacks.compile import Compile
 from fmnist_pl.training.callbacks.histograms import Histograms
-from fmnist_pl.training.callbacks.learning_rate import RateCurve
+from fmnist_pl.training.callbacks.learning_rate import LearningRateCurve
 from fmnist_pl.training.callbacks.live_figures import LiveFigures
 from fmnist_pl.training.callbacks.nan_guard import NanGuard
-from fmnist_pl.training.callbacks.progress import EpochLines
+from fmnist_pl.training.callbacks.progress import EpochLines, progress_bar
 from fmnist_pl.training.callbacks.step_seeds import StepSeeds
+from fmnist_pl.training.callbacks.stop_at_accuracy import StopAtAccuracy
 from fmnist_pl.training.callbacks.stopwatch import Stopwatch
 from fmnist_pl.training.checkpoints import BestCheckpoint, LastCheckpoint
 
+__all__ = ["StopAtAccuracy", "fit_callbacks", "progress_bar"]
 
-def fit_callbacks(data: FashionMNISTDataModule, stopwatch: Stopwatch, config: Namespace) -> list[Callback]:
-    """The callbacks of a training.
+
+def fit_callbacks(data: FashionMNISTDataModule, config: Namespace) -> list[Callback]:
+    """The callbacks of a training, in the order in which they run.
 
     Args:
-        data: What is trained on.
-        stopwatch: Times the training.
+        data: The data of the training.
         config: The parsed config of the command.
     """
     trainer = config.trainer
     has_events = trainer.logger is not False and not trainer.fast_dev_run
+    stopwatch = Stopwatch()
     callbacks: list[Callback] = [StepSeeds(data.seed), NanGuard()]
     if config.compile:
-        callbacks.append(Compile(stopwatch))  # before the stopwatch, which starts when the training does
+        callbacks.append(Compile(stopwatch))  # before the stopwatch, which starts with the training
     if config.live_pictures and has_events:
-        callbacks.append(LiveFigures())  # before the stopwatch, whose images per second count no drawing
-    callbacks += [stopwatch, EpochLines(stopwatch), RateCurve(logging_interval="step")]
+        callbacks.append(LiveFigures())  # before the stopwatch, so that images per second exclude the drawing
+    callbacks += [stopwatch, EpochLines(stopwatch), LearningRateCurve(logging_interval="step")]
     if config.histograms and has_events:
         callbacks.append(Histograms())
     if trainer.enable_model_summary is not False:
@@ -38,5 +41,5 @@ def fit_callbacks(data: FashionMNISTDataModule, stopwatch: Stopwatch, config: Na
     if trainer.enable_checkpointing is not False and data.has_validation:
         callbacks.append(BestCheckpoint())
     if trainer.enable_checkpointing is not False:
-        callbacks.append(LastCheckpoint())  # after the best one, which it then knows
+        callbacks.append(LastCheckpoint())  # after the best one, whose state it saves
     return callbacks

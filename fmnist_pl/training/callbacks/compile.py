@@ -1,4 +1,4 @@
-"""The network of a training compiled, by torch.compile, before the first step."""
+"""Compile the network of a training with torch.compile, before the first step."""
 
 import time
 
@@ -12,21 +12,23 @@ from fmnist_pl.training.callbacks.stopwatch import Stopwatch
 
 
 class Compile(Callback):
-    """Has the training steps go through a compiled network; all else, and all after them, goes through it as it is.
+    """Compiles the network for the training steps; validation and everything after the training use it uncompiled.
 
-    Validation is a small part of a training, and hooks of pictures do not see into compiled code.
+    Validation is a small part of a training, and the hooks that record feature maps do not see into compiled code.
     """
 
     def __init__(self, stopwatch: Stopwatch) -> None:
-        """Args:
-        stopwatch: Is told how long it took.
+        """Choose where the time is recorded.
+
+        Args:
+            stopwatch: Its ``compile_seconds`` are increased.
         """
         self._stopwatch = stopwatch
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, Classifier)
         start = time.perf_counter()
-        torch.compiler.reset()  # else networks of earlier trainings in this process count towards torch's limit
+        torch.compiler.reset()  # otherwise networks of earlier trainings in this process count towards torch's limit
         pl_module.compiled = torch.compile(pl_module.network.forward)
         try:
             _warm_up(trainer, pl_module)
@@ -47,7 +49,7 @@ class Compile(Callback):
 
 
 def _warm_up(trainer: Trainer, model: Classifier) -> None:
-    """Compile forward and backward on a batch; weights, gradients, statistics and random states stay as they are."""
+    """Compile forward and backward on one batch; weights, gradients, statistics and random states are not changed."""
     loader = trainer.datamodule.train_dataloader()
     batch = next(iter(loader))
     batch = batch[0] if isinstance(batch, list) else batch

@@ -6,8 +6,8 @@ from lightning import Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor
 
 
-class RateCurve(LearningRateMonitor):
-    """Logs the rate after a step, not before it: the end of an execution of several steps is where figures are due."""
+class LearningRateCurve(LearningRateMonitor):
+    """Logs the learning rate after a step, not before it: metrics are due at the end of a call of several steps."""
 
     def on_train_batch_start(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
         pass

@@ -11,7 +11,7 @@ from torch import Tensor
 from fmnist_pl.data.facts import CLASSES
 from fmnist_pl.reporting.evaluation import Evaluation
 from fmnist_pl.training.event_pictures import show, show_evaluation
-from fmnist_pl.training.run_report import CHANGED, augmented
+from fmnist_pl.training.report import CHANGED, augmented
 
 SHARE = 0.02
 """Of the time of a training that pictures may take."""

@@ -1,4 +1,4 @@
-"""Stop a run that has gone wrong before it spoils what it has."""
+"""Stop a training that diverges before it overwrites good checkpoints."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from fmnist_pl.errors import UserError
 
 
 class NanGuard(Callback):
-    """Stops the run at a loss that is not finite, names the step, and leaves the checkpoints as they are.
+    """Stops the run at a loss that is not finite and names the step; the checkpoints stay as they are.
 
-    Losses are looked at together, every ``log_every_n_steps`` steps, so that a GPU need not wait at each; the weights
-    before each validation and at the end of each epoch, when checkpoints are written.
+    Losses are checked together every ``log_every_n_steps`` steps, so that a GPU is not synchronised at each step; the
+    weights before each validation and at the end of each epoch, when checkpoints are written.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class NanGuard(Callback):
         first = trainer.global_step - len(finite) + 1
         self._losses.clear()
         self._checked = trainer.global_step
-        # all ranks must agree, or those that go on would wait for good for those that stop
+        # all ranks must agree, or those that continue wait forever for those that stop
         if not trainer.strategy.reduce_boolean_decision(all(finite), all=True):
             step = first + (finite.index(False) if False in finite else 0)
             raise _diverged(trainer, f"the training loss at step {step} is not finite")

@@ -1,4 +1,4 @@
-"""What a person sees while a run trains."""
+"""What a training prints: a line per epoch, and a bar in a terminal."""
 
 import time
 
@@ -9,12 +9,12 @@ from fmnist_pl.training.callbacks.stopwatch import Stopwatch
 
 
 def progress_bar() -> ProgressBar:
-    """The bar for a terminal."""
+    """The progress bar for a terminal."""
     return TQDMProgressBar(refresh_rate=10)
 
 
 class EpochLines(Callback):
-    """One line for each epoch, above the bar or in the file."""
+    """Prints one line per epoch, above the bar or into a file."""
 
     def __init__(self, stopwatch: Stopwatch) -> None:
         self._stopwatch = stopwatch
@@ -24,18 +24,18 @@ class EpochLines(Callback):
         self._start = time.perf_counter()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # an epoch's training figures are there only when it is over, hence one hook later
-        self._print_line(trainer)
+        # the training metrics of an epoch are complete only after it, hence one hook later
+        self._print_line(trainer, pl_module)
         self._start = time.perf_counter()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._print_line(trainer)
+        self._print_line(trainer, pl_module)
 
-    def _print_line(self, trainer: Trainer) -> None:
+    def _print_line(self, trainer: Trainer, pl_module: LightningModule) -> None:
         metrics = trainer.callback_metrics
         if "train/loss" not in metrics or not trainer.is_global_zero:
             return
-        parts = [f"epoch {trainer.fit_loop.epoch_progress.current.processed:>3}/{trainer.max_epochs}"]
+        parts = [f"epoch {int(pl_module.history[-1]['epoch']) + 1:>3}/{trainer.max_epochs}"]
         for stage in ("train", "val"):
             if f"{stage}/loss" in metrics:
                 parts.append(f"{stage} loss {metrics[f'{stage}/loss']:.4f} acc {metrics[f'{stage}/acc']:.4f}")

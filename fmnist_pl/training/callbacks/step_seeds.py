@@ -1,4 +1,4 @@
-"""Randomness that does not remember: what a step draws depends on the seed and the step alone."""
+"""Randomness without state: the random numbers of a step depend on the seed and the step alone."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from fmnist_pl.data.loader import seed_of
 
 
 class StepSeeds(Callback):
-    """Seeds torch anew before each training step (dropout), so that a resumed run draws as one never stopped.
+    """Seeds torch before each training step (for dropout), so that a resumed run repeats an uninterrupted one.
 
-    Each rank has its own draws. Saving the generators' states instead would need those of all ranks.
+    Each rank has random numbers of its own. Saving the generators' states instead needs those of all ranks.
     """
 
     def __init__(self, seed: int) -> None:
@@ -22,9 +22,9 @@ class StepSeeds(Callback):
         self.seed(trainer, batch_idx)
 
     def seed(self, trainer: Trainer, batch_idx: int) -> None:
-        """Seed for the step on this batch of the epoch."""
+        """Seed the step of this batch of the epoch."""
         seed = seed_of(self._seed, trainer.current_epoch, batch_idx, trainer.global_rank)
         if trainer.strategy.root_device.type == "cpu":
-            torch.default_generator.manual_seed(seed)  # torch.manual_seed looks for accelerators first: 75 us
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed first looks for accelerators: 75 us
         else:
             torch.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""Stop when it is good enough."""
+"""Stop a training at an accuracy."""
 
 from lightning.pytorch.callbacks import EarlyStopping
 
@@ -7,7 +7,7 @@ class StopAtAccuracy(EarlyStopping):
     """Ends the training after the epoch in which the training accuracy reaches a threshold."""
 
     def __init__(self, threshold: float = 0.85) -> None:
-        """Choose when.
+        """Choose the threshold.
 
         Args:
             threshold: Training accuracy to reach, as a fraction.

@@ -1,4 +1,4 @@
-"""How long training took, and how many images a second it went through."""
+"""Training time and images per second."""
 
 import time
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
-KEPT = ("seconds", "step_seconds", "compile_seconds", "images")
-"""What a resumed run takes over from the checkpoint."""
+SAVED = ("seconds", "step_seconds", "compile_seconds", "images")
+"""A resumed run continues these from the checkpoint."""
 
 
 class Stopwatch(Callback):
-    """Times the training, over all parts of a run that was stopped and resumed.
+    """Times the training, summed over all parts of a run that was stopped and resumed.
 
     ``seconds`` is the whole of ``fit`` (training, validation, checkpoints). ``images_per_second`` counts the training
-    steps alone. ``compile_seconds``, for who compiles to fill in, is part of neither.
+    steps alone. ``compile_seconds`` is set by the Compile callback and counted in neither.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Stopwatch(Callback):
         return self.images / self.step_seconds if self.step_seconds else 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # a run that goes on within an epoch does not start that epoch again
+        # a run resumed in the middle of an epoch does not start that epoch again
         self._fit_start = self._epoch_start = time.perf_counter()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -41,7 +41,7 @@ class Stopwatch(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._batches += outputs["loss"].numel()  # an execution holds several
+        self._batches += outputs["loss"].numel()  # a call of several steps returns several losses
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._validation_start = time.perf_counter()
@@ -57,7 +57,7 @@ class Stopwatch(Callback):
         self.epoch_images_per_second = images / seconds
         self.step_seconds += seconds
         self.images += images
-        pl_module.log("train/images_per_second", self.epoch_images_per_second, rank_zero_only=True)
+        pl_module.log("train/images_per_second", self.epoch_images_per_second, sync_dist=True)  # the mean over ranks
         self.seconds += now - self._fit_start
         self._fit_start = now
 
@@ -65,7 +65,7 @@ class Stopwatch(Callback):
         self.seconds += time.perf_counter() - self._fit_start  # the last epoch's checkpoints
 
     def state_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in KEPT}
+        return {name: getattr(self, name) for name in SAVED}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         for name, value in state_dict.items():

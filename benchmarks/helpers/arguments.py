@@ -1,0 +1,57 @@
+"""Command-line arguments of the benchmarks: checked before anything runs, errors in one line."""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Callable, Iterable
+from typing import NoReturn
+
+from fmnist_pl.errors import UserError
+from fmnist_pl.training.options import Options
+
+
+class Parser(argparse.ArgumentParser):
+    """Argument parser that shows a module's docstring as its help and tells an error in one line."""
+
+    def __init__(self, description: str | None) -> None:
+        super().__init__(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message} ({self.prog} --help explains every option)\n")
+
+
+def positive_int(text: str) -> int:
+    """Parse a whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
+    return int(text)
+
+
+def program(text: str) -> str:
+    """Check that a program exists, such as the Python of another environment."""
+    if shutil.which(text) is None:
+        raise argparse.ArgumentTypeError(f"there is no program {text}")
+    return text
+
+
+def fit_arguments(config: str, changes: Iterable[str] = ()) -> list[str]:
+    """Return the arguments of ``fit`` for a config with some keys changed, after parsing them once.
+
+    Args:
+        config: Name or path of a config.
+        changes: ``key=value`` pairs.
+
+    Raises:
+        UserError: The config does not exist, or a key or value is wrong.
+    """
+    arguments = ["--config", config, *(f"--{change}" for change in changes)]
+    Options("fit", arguments)
+    return arguments
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a benchmark's main function; a UserError ends the program with one line."""
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,52 @@
+"""Results of a benchmark as text, and as a JSON file that names the machine."""
+
+import json
+import os
+import platform
+import statistics
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fmnist_pl.atomic_files import replacing
+from fmnist_pl.training.hardware import choose_precision, device_name
+
+
+def machine(device_type: str | None = None) -> dict[str, Any]:
+    """Describe the machine: device, cores, precision, versions; ``text`` is all of it in one line.
+
+    Args:
+        device_type: ``cuda`` or ``cpu``; by default the GPU if there is one.
+    """
+    device = torch.device(device_type or ("cuda" if torch.cuda.is_available() else "cpu"))
+    facts = {
+        "device": device_name(device),
+        "cores": os.cpu_count(),
+        "precision": choose_precision(device.type),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+    text = f"{facts['device']}, {facts['cores']} cores, {facts['precision']}, torch {facts['torch']}"
+    return facts | {"text": text}
+
+
+def mean_and_sd(values: list[float], digits: int = 4, sign: str = "") -> str:
+    """Format mean and sample standard deviation (n - 1) as ``0.9274 ± 0.0019``; one value has no deviation.
+
+    Args:
+        values: At least one.
+        digits: Number of decimals.
+        sign: ``+`` to show the sign of a positive mean.
+    """
+    sd = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):{sign}.{digits}f}{sd}"
+
+
+def write_json(path: str, results: dict[str, Any], device_type: str | None = None) -> None:
+    """Write the machine and the results as JSON, create the folder, and print the path."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with replacing(Path(path)) as file:
+        json.dump({"machine": machine(device_type), **results}, file, indent=2)
+        file.write("\n")
+    print(f"results: {path}")

@@ -1,0 +1,1 @@
+"""Benchmarks that answered one question once. Each file stands alone; the tests only start them."""

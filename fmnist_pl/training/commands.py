@@ -1,0 +1,268 @@
+"""The commands of train.py: fit, validate, test, predict. The search, tests and benchmarks use them through `train`."""
+
+import logging
+import signal
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from fmnist_pl.console import HELP, OneLineErrorParser, exit_code_of
+from fmnist_pl.errors import StoppedError, UserError
+from fmnist_pl.networks.saved import Checkpoint, read_checkpoint
+from fmnist_pl.reporting.predictions_file import concatenate, write_predictions
+from fmnist_pl.reporting.runs import HISTORY, json_file
+from fmnist_pl.reporting.summary import summary_table
+from fmnist_pl.training.callbacks.stopwatch import Stopwatch
+from fmnist_pl.training.checkpoints import checkpoint_to_test, how_to_resume
+from fmnist_pl.training.hardware import keep_freed_memory, look_for_gpus_once, short_precision
+from fmnist_pl.training.library_errors import mistake_behind
+from fmnist_pl.training.multi_step import MultiStep
+from fmnist_pl.training.options import COMMANDS, Options
+from fmnist_pl.training.photos import predict_photos
+from fmnist_pl.training.predictions import TestPredictions
+from fmnist_pl.training.run_folder import (
+    RunRecorder,
+    describe_hardware,
+    describe_training,
+    log_hyperparameters,
+    run_folder,
+    write_history,
+    write_metrics,
+)
+from fmnist_pl.training.steps_per_execution import steps_per_execution
+
+Metrics = dict[str, Any]
+"""Content of metrics.json."""
+
+QUIET_LOGGERS = ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed")
+EXPECTED_WARNINGS = (
+    "Precision bf16-mixed is not supported by the model summary",  # it only estimates megabytes
+    "`torch.jit.trace",  # used for TensorBoard's graph
+    "`isinstance\\(treespec, LeafSpec\\)` is deprecated",  # within Lightning
+    "Be aware that when using `ckpt_path`, callbacks used to create",  # an evaluation needs no checkpoints
+    "The number of training batches .* is smaller than the logging interval",  # epochs are logged all the same
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line of train.py.
+
+    Returns:
+        The exit code: 0; 1 after an error, reported in one line; 130 after Ctrl-C.
+    """
+    sys.path.append(str(Path.cwd()))  # a config may name a class of a file in the working folder
+    return exit_code_of(lambda: train(sys.argv[1:] if arguments is None else arguments))
+
+
+def train(arguments: list[str], callbacks: Sequence[Callback] = ()) -> Metrics:
+    """Run one command of train.py.
+
+    Args:
+        arguments: As on the command line: ``["fit", "--config", "cnn.yaml", "--trainer.max_epochs", "3"]``.
+        callbacks: More callbacks, beside those of the config.
+
+    Returns:
+        The content of metrics.json.
+
+    Raises:
+        UserError: The arguments, the images or a checkpoint are not valid, or the training diverged.
+        StoppedError: The user stopped it.
+    """
+    quiet_lightning()
+    keep_freed_memory()
+    look_for_gpus_once()
+    threads = torch.get_num_threads()
+    try:
+        command, rest = _split_command(arguments)
+        options = Options(command, rest, callbacks)
+        with _ending_together(options):
+            return RUN[command](options)
+    except Exception as error:
+        mistake = mistake_behind(error)
+        if mistake is None:
+            raise
+        raise mistake from error
+    finally:
+        torch.set_num_threads(threads)
+
+
+def fit(options: Options) -> Metrics:
+    """Train, then test the best epoch once."""
+    trainer, model, data = options.trainer, options.model, options.datamodule
+    _start(options)
+    steps = steps_per_execution(trainer, model, data.batch_size, options.config.steps_per_execution)
+    if steps > 1:
+        data.steps_per_execution = steps
+        trainer.callbacks.append(MultiStep(steps))
+    trainer.fit(model, datamodule=data, **options.call)
+
+    stopwatch = next(callback for callback in trainer.callbacks if isinstance(callback, Stopwatch))
+    metrics = _describe(options) | describe_training(trainer, stopwatch)
+    selected = checkpoint_to_test(trainer)
+    checkpoint = None if selected is None else read_checkpoint(selected)
+    history = model.history
+    epoch = (history[-1] if history else {}) if checkpoint is None else checkpoint.metrics
+    if "val/acc" in epoch:
+        metrics["val"] = _stage_metrics(epoch, "val")
+    if options.config.test_after_fit:
+        if checkpoint is not None:
+            model.load_state_dict(checkpoint.state_dict)
+        trainer.test(model, datamodule=data, verbose=False)
+        metrics["test"] = _predictions(options).evaluation.as_dict()
+    _finish(options, metrics, history, None if checkpoint is None else checkpoint.epoch)
+    return metrics
+
+
+def validate(options: Options) -> Metrics:
+    """Evaluate on the validation images."""
+    if not options.datamodule.has_validation:
+        raise UserError("there are no validation images: give data.val_fraction above 0, or data.num_folds")
+    _start(options)
+    options.trainer.validate(options.model, datamodule=options.datamodule, **options.call)
+    metrics = _describe(options) | {"val": _stage_metrics(options.trainer.callback_metrics, "val")}
+    _finish(options, metrics, [], None)
+    return metrics
+
+
+def test(options: Options) -> Metrics:
+    """Evaluate on the test images and write the report."""
+    _start(options)
+    path = options.config.ckpt_path
+    checkpoint = None if path is None else read_checkpoint(Path(str(path)))
+    options.trainer.test(options.model, datamodule=options.datamodule, **options.call)
+    metrics = _describe(options) | {"test": _predictions(options).evaluation.as_dict()}
+    history = [] if checkpoint is None else _whole_history(checkpoint)
+    _finish(options, metrics, history, None if checkpoint is None else checkpoint.epoch)
+    return metrics
+
+
+def predict(options: Options) -> Metrics:
+    """Write the predictions for the test images, or for photos."""
+    trainer, data = options.trainer, options.datamodule
+    if trainer.world_size > 1:
+        raise UserError("predict runs in one process: give --trainer.devices 1")
+    if data.predict_path is not None:
+        predict_photos(options)
+        return {}
+    _start(options)
+    batches = trainer.predict(options.model, datamodule=data, **options.call)
+    if batches and not trainer.fast_dev_run:
+        labels, probabilities = concatenate(batches)
+        path = run_folder(trainer) / "predictions.csv"
+        write_predictions(path, labels, probabilities)
+        print(f"{len(labels):,} predictions: {path}")
+    return {}
+
+
+RUN = {"fit": fit, "validate": validate, "test": test, "predict": predict}
+
+
+def quiet_lightning() -> None:
+    """Hide Lightning's greetings, and warnings of what is intended."""
+    for name in QUIET_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in EXPECTED_WARNINGS:
+        warnings.filterwarnings("ignore", message=message)
+
+
+def _split_command(arguments: list[str]) -> tuple[str, list[str]]:
+    """The command and its arguments; prints the list of commands for ``--help`` and exits."""
+    command, *rest = arguments or ["--help"]
+    if command in COMMANDS:
+        return command, rest
+    if command in ("--help", "-h"):
+        parser = OneLineErrorParser(description="Train, validate, test and use Fashion-MNIST classifiers.")
+        commands = parser.add_subcommands(required=False)
+        for name, text in COMMANDS.items():
+            commands.add_subcommand(name, OneLineErrorParser(), help=text)
+        parser.print_help()
+        raise SystemExit(0)
+    raise UserError(f"{command} is not a command: give {', '.join(COMMANDS)} {HELP}")
+
+
+@contextmanager
+def _ending_together(options: Options) -> Iterator[None]:
+    """End the processes of the other devices with this one, and say how to continue a stopped training."""
+    trainer = options.trainer
+    try:
+        yield
+    except BaseException as error:
+        launcher = trainer.strategy.launcher
+        if hasattr(launcher, "kill"):
+            launcher.kill(signal.SIGTERM)
+        if isinstance(error, SystemExit):  # how Lightning ends after Ctrl-C and SIGTERM
+            can_resume = options.command == "fit" and trainer.is_global_zero and not trainer.fast_dev_run
+            raise StoppedError(how_to_resume(run_folder(trainer)) if can_resume else "stopped") from error
+        raise
+
+
+def _start(options: Options) -> None:
+    """Check the images, claim the run's folder and print what follows, before any process or step is started."""
+    trainer, data = options.trainer, options.datamodule
+    if not trainer.is_global_zero:
+        return
+    data.prepare_data()
+    precision = short_precision(str(trainer.precision))
+    print(
+        f"{options.command} {options.config.name}: {data.loaded.source} images, "
+        f"{trainer.world_size} x {trainer.strategy.root_device.type}, {precision}, channels_last, seed {data.seed}",
+        flush=True,
+    )
+    if not trainer.fast_dev_run:
+        run_folder(trainer)
+
+
+def _finish(options: Options, metrics: Metrics, history: list[dict[str, float]], tested_epoch: int | None) -> None:
+    """Write and print the results of a run.
+
+    Args:
+        options: Of the command.
+        metrics: Content of metrics.json.
+        history: Metrics of each epoch of the training.
+        tested_epoch: The epoch whose weights were tested, from 0; ``None`` if it is not known.
+    """
+    trainer = options.trainer
+    if not trainer.is_global_zero:
+        return
+    if trainer.fast_dev_run:
+        print(summary_table(metrics, "none (fast_dev_run keeps nothing)"), flush=True)
+        return
+    folder = run_folder(trainer)
+    write_metrics(folder, metrics)
+    config = next(callback for callback in trainer.callbacks if isinstance(callback, RunRecorder)).config(trainer)
+    if options.command == "fit":
+        write_history(folder, history)
+        log_hyperparameters(trainer, config, metrics)
+    print(summary_table(metrics, str(folder)), flush=True)
+    if "test" in metrics and config["report"]:
+        from fmnist_pl.training.report import write_run_report  # imports matplotlib
+
+        write_run_report(trainer, _predictions(options), history, tested_epoch, metrics, config)
+
+
+def _describe(options: Options) -> Metrics:
+    data = options.datamodule
+    run = {"config": options.config.name, "command": options.command, "data_source": data.loaded.source}
+    return run | {"seed": data.seed} | describe_hardware(options.trainer, options.model)
+
+
+def _stage_metrics(metrics: Any, stage: str) -> dict[str, float]:
+    """``{"acc": .., "loss": ..}`` of a stage, from metrics named ``stage/name``."""
+    return {name: round(float(metrics[f"{stage}/{name}"]), 6) for name in ("acc", "loss")}
+
+
+def _predictions(options: Options) -> TestPredictions:
+    return next(callback for callback in options.trainer.callbacks if isinstance(callback, TestPredictions))
+
+
+def _whole_history(checkpoint: Checkpoint) -> list[dict[str, float]]:
+    """The history of the run that a checkpoint is of; the checkpoint itself holds only the epochs before it."""
+    path = checkpoint.path.absolute().parents[1] / HISTORY
+    whole = json_file(path) if path.is_file() else []
+    return whole if whole[: len(checkpoint.history)] == checkpoint.history else checkpoint.history

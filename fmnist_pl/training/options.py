@@ -1,0 +1,243 @@
+"""The options of each command, parsed by LightningCLI, and the objects that they describe: model, data and trainer."""
+
+import sys
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+import yaml
+from jsonargparse import ActionYesNo
+from jsonargparse.typing import PositiveInt
+from lightning import Trainer
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Callback, ProgressBar
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+
+from fmnist_pl.config import Config
+from fmnist_pl.console import OneLineErrors
+from fmnist_pl.data.datamodule import FashionMNISTDataModule
+from fmnist_pl.errors import UserError
+from fmnist_pl.models import Classifier
+from fmnist_pl.models.classifier import OptimizerFactory, SchedulerFactory
+from fmnist_pl.training.arguments import complete
+from fmnist_pl.training.callbacks import StopAtAccuracy, fit_callbacks, progress_bar
+from fmnist_pl.training.checkpoints import AtomicCheckpointIO
+from fmnist_pl.training.hardware import choose_device_type, choose_precision
+from fmnist_pl.training.predictions import TestPredictions
+from fmnist_pl.training.run_folder import RunLogger, RunRecorder
+
+__all__ = ["COMMANDS", "Options", "ParsedOptions", "StopAtAccuracy", "resolve_config"]  # configs name StopAtAccuracy
+
+COMMANDS = {
+    "fit": "Train the network of a config, then test its best epoch once (--config cnn.yaml).",
+    "validate": "Accuracy and loss of a checkpoint on the validation images (--ckpt_path FILE).",
+    "test": "Accuracy and loss of a checkpoint on the test images, with a report.",
+    "predict": "Write the predictions of a checkpoint for the test images, or for photos, to predictions.csv.",
+}
+TRAINER_DEFAULTS = {"devices": 1, "max_epochs": 10, "num_sanity_val_steps": 0, "default_root_dir": "runs"}
+METHOD_DEFAULTS = {"weights_only": True, "verbose": False}
+ADAM = {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.001}}
+
+
+class OptionsParser(OneLineErrors, LightningArgumentParser):
+    """LightningCLI's parser, whose errors are UserErrors of one line."""
+
+
+class ParsedOptions(LightningCLI):
+    """The options of one command as ``config``; no object is made."""
+
+    def __init__(self, command: str, arguments: Sequence[str]) -> None:
+        """Parse the arguments.
+
+        Args:
+            command: One of `COMMANDS`.
+            arguments: As typed after the command.
+
+        Raises:
+            UserError: A config or a checkpoint is missing, or a key or its value is not valid.
+        """
+        self.command = command
+        self.method_arguments: list[str] = []
+        completed, self._default_name = complete(command, list(arguments))
+        super().__init__(
+            Classifier,
+            FashionMNISTDataModule,
+            run=False,
+            args=completed,
+            subclass_mode_model=True,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+            save_config_callback=None,
+            trainer_defaults=TRAINER_DEFAULTS,
+            parser_class=OptionsParser,
+            parser_kwargs={"prog": f"{Path(sys.argv[0]).name} {command}", "description": COMMANDS[command]},
+        )
+
+    @cached_property
+    def plain_config(self) -> Config:
+        """The parsed config as nested plain data, complete, in a form that the parser reads again."""
+        plain: Config = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
+        plain.pop("ckpt_path", None)
+        return plain
+
+    def instantiate_classes(self) -> None:
+        """Make nothing."""
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        # LightningCLI's own warns if the program has arguments of its own, as pytest has
+        self.config = parser.parse_args(cast(list[str], args))
+
+    def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument(
+            "--seed_everything", type=int, default=0, help="Seed of weights, order, augmentation and dropout."
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        _add_run_arguments(parser, self._default_name or "unnamed")
+        if self.command in ("fit", "test"):
+            parser.add_argument(
+                "--report", type=bool, default=True, help="Write report/ after the test: tables, figures, report.html."
+            )
+        if self.command == "fit":
+            _add_fit_arguments(parser)
+        if self.command == "predict":
+            parser.add_argument(
+                "--show",
+                action=ActionYesNo,
+                default=False,
+                help="With --data.predict_path: draw each photo, its 28x28 image and its class, as a PNG.",
+            )
+        skip: set[str | int] = set(self.subcommands()[self.command])
+        self.method_arguments = parser.add_method_arguments(Trainer, self.command, skip=skip)
+        parser.set_defaults({key: value for key, value in METHOD_DEFAULTS.items() if key in self.method_arguments})
+
+
+class Options(ParsedOptions):
+    """The options of one command, with the objects that they describe: ``model``, ``datamodule`` and ``trainer``."""
+
+    model: Classifier
+    datamodule: FashionMNISTDataModule
+    trainer: Trainer
+
+    def __init__(self, command: str, arguments: Sequence[str], callbacks: Sequence[Callback] = ()) -> None:
+        """Parse the arguments and make the objects.
+
+        Args:
+            command: One of `COMMANDS`.
+            arguments: As typed after the command.
+            callbacks: More callbacks for the trainer.
+
+        Raises:
+            UserError: As `ParsedOptions`, or an object refuses its arguments.
+        """
+        self._extra_callbacks = callbacks
+        super().__init__(command, arguments)
+
+    @property
+    def call(self) -> dict[str, Any]:
+        """Arguments for the trainer's method of this command: ``ckpt_path`` etc."""
+        return {name: self.config[name] for name in self.method_arguments}
+
+    def before_instantiate_classes(self) -> None:
+        if self.config.threads is not None:
+            torch.set_num_threads(self.config.threads)
+
+    def instantiate_classes(self) -> None:
+        self.config_init = self.parser.instantiate(self.config)
+        self.model, self.datamodule = self.config_init.model, self.config_init.data
+        self.trainer = self.instantiate_trainer()
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        options = self.config_init.trainer
+        arguments = options.as_dict() | kwargs
+        arguments["precision"] = options.precision or choose_precision(choose_device_type(str(options.accelerator)))
+        if options.enable_progress_bar is None:
+            arguments["enable_progress_bar"] = sys.stdout.isatty()
+        arguments["logger"] = self._loggers(options.logger, options.default_root_dir)
+        arguments["callbacks"] = self._callbacks(_as_list(options.callbacks), arguments["enable_progress_bar"])
+        arguments["plugins"] = [*_as_list(options.plugins), AtomicCheckpointIO()]
+        if not self.datamodule.has_validation:
+            arguments["limit_val_batches"] = 0
+        try:
+            return Trainer(**arguments)
+        except (ValueError, TypeError, ImportError, MisconfigurationException) as error:
+            raise UserError(f"trainer: {' '.join(str(error).split())}") from error
+
+    def _loggers(self, configured: Any, root: str) -> list[Any]:
+        run_logger = RunLogger(root, self.config.name, events=configured is not False)
+        return [run_logger, *([] if isinstance(configured, bool) else _as_list(configured))]
+
+    def _callbacks(self, configured: list[Callback], bar: bool) -> list[Callback]:
+        callbacks = [*configured, *self._extra_callbacks]
+        if bar and not any(isinstance(callback, ProgressBar) for callback in configured):
+            callbacks.append(progress_bar())
+        callbacks.append(TestPredictions())
+        if self.command == "fit":
+            callbacks += fit_callbacks(self.datamodule, self.config_init)
+        return [*callbacks, RunRecorder(self.plain_config)]
+
+
+def resolve_config(arguments: Sequence[str]) -> Config:
+    """The complete config that ``train(arguments)`` uses, as nested plain data; nothing is trained.
+
+    Args:
+        arguments: As on the command line, from ``fit`` on.
+
+    Raises:
+        UserError: A config is missing, or a key or its value is not valid.
+    """
+    command, *rest = arguments
+    return ParsedOptions(command, rest).plain_config
+
+
+def _add_run_arguments(parser: LightningArgumentParser, name: str) -> None:
+    """Options of every command that belong to the run as a whole."""
+    parser.add_argument("--name", type=str, default=name, help="Name of the run's folder, runs/NAME/version_N.")
+    parser.add_argument(
+        "--threads",
+        type=PositiveInt | None,
+        default=None,
+        help="CPU threads of each process; null for all cores. The last bits of sums depend on it.",
+    )
+    parser.add_argument(
+        "--optimizer",
+        type=OptimizerFactory,
+        default=ADAM,
+        help="Optimizer class of torch.optim and its arguments (--optimizer SGD --optimizer.lr 0.1).",
+    )
+    parser.add_argument(
+        "--lr_scheduler",
+        type=SchedulerFactory | None,
+        default=None,
+        help="Learning-rate schedule: OneCycle, Plateau or a class of torch.optim.lr_scheduler; null for none.",
+    )
+    parser.link_arguments("optimizer", "model.init_args.optimizer")
+    parser.link_arguments("lr_scheduler", "model.init_args.lr_scheduler")
+    parser.link_arguments("seed_everything", "data.seed")
+
+
+def _add_fit_arguments(parser: LightningArgumentParser) -> None:
+    """Options of a training alone."""
+    parser.add_argument(
+        "--steps_per_execution",
+        type=PositiveInt | None,
+        default=None,
+        help="Optimizer steps per call of the training loop; null to choose by their size. The result is the same.",
+    )
+    switches = {
+        "--compile": (False, "Compile the network for the training steps (torch.compile), before the first of them."),
+        "--test_after_fit": (True, "Test the best checkpoint once, after the training."),
+        "--live_pictures": (True, "Show augmented images, confusion matrix and mistakes in TensorBoard, now and then."),
+        "--histograms": (False, "Show the distributions of weights and gradients in TensorBoard, once per epoch."),
+    }
+    for name, (default, text) in switches.items():
+        parser.add_argument(name, type=bool, default=default, help=text)
+
+
+def _as_list(value: Any) -> list[Any]:
+    """A key of the trainer may hold nothing, one object or several."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list) else [value]
