@@ -17,7 +17,7 @@ class Search:
 
     Args:
         base: Training config to start from, found as train.py finds it (cnn.yaml).
-        space: Distribution of each dotted config key that is searched (see configs/search/cnn.yaml for all forms).
+        space: Distribution of each dotted config key that is searched (see configs/search/dense.yaml for all forms).
         stages: Small searches in sequence, each from the best of the previous one; their keys override these.
         overrides: Values for dotted keys of the base config, in the trials and the refit.
         points: Params of the space to try first; keys that one omits are sampled.
@@ -82,7 +82,7 @@ class Search:
         if self.keep < 0:
             raise UserError(f"keep is {self.keep}: give the number of trials that keep their weights, 0 for none")
         if not self.space and not self.stages:
-            raise UserError("space is empty: name the keys to search (see configs/search/cnn.yaml)")
+            raise UserError("space is empty: name the keys to search (see configs/search/dense.yaml)")
         if self.storage is not None and self.storage.startswith("sqlite") and self.workers > 1:
             raise UserError("storage is sqlite, which supports one worker: omit storage, or give postgresql://..")
         if "seed" in self.sampler_args:
