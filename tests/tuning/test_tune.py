@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -266,3 +267,18 @@ def test_a_folder_that_is_a_file(quick_file: Path, tmp_path: Path, capsys: pytes
     (tmp_path / "taken").write_text("")
     assert main(["--config", str(quick_file), "--folder", str(tmp_path / "taken")]) == 1
     assert "cannot write the study's folder" in capsys.readouterr().err
+
+
+def test_a_storage_that_stops_answering_is_one_clear_line(
+    quick_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def away(*arguments: object) -> None:
+        raise StorageInternalError("the server closed the connection\nand more lines")
+
+    monkeypatch.setattr("fmnist_pl.tuning.study.TrialQueue.claim", away)
+    monkeypatch.setattr("fmnist_pl.tuning.run.write_results", lambda queue: [])
+    assert main(["--config", str(quick_file), "--folder", str(tmp_path / "tune")]) == 1
+    said = capsys.readouterr().err
+    assert "the server closed the connection" in said
+    assert "same command" in said
+    assert said.count("\n") == 1

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from fmnist_pl.errors import UserError
 from fmnist_pl.tuning.pool import devices_of_workers
 from fmnist_pl.tuning.storage import open_storage
+from tests.conftest import ROOT
 from tests.tuning.postgres import find_postgres, serve_postgres
 
 SLOW = ["--epochs", "40"]
@@ -190,3 +192,10 @@ def test_gpus_are_dealt_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert devices_of_workers(4, 1, "cpu") == [None] * 4
     with pytest.raises(UserError, match="4 workers.*--workers-per-device 2"):
         devices_of_workers(4, 1)
+
+
+def test_a_worker_process_imports_nothing_heavy_before_its_quick_imports() -> None:
+    heavy = "torch", "lightning", "optuna", "jsonargparse"
+    script = f"import sys, fmnist_pl.tuning; sys.exit(str([name for name in {heavy} if name in sys.modules] or ''))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stderr.strip() == ""
