@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from optuna.visualization import matplotlib as optuna_figures
 
 from fmnist_pl.atomic_files import replacing
-from fmnist_pl.reporting.style import COLOURS, figure_with_axes, picture_style
+from fmnist_pl.reporting.plots.style import COLOURS, figure_with_axes, plot_style
 from fmnist_pl.tuning.tables import number_text, short_names
 
 FEWEST_TRIALS = 2
@@ -38,7 +38,7 @@ def write_figures(study: optuna.Study, objectives: list[str], folder: Path) -> l
         The files; none if fewer than `FEWEST_TRIALS` trials are complete.
     """
     written = []
-    with picture_style(), warnings.catch_warnings():
+    with plot_style(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna's figures are marked as experimental
         for name, draw in _figures(study, objectives).items():
             figure = draw()
