@@ -27,7 +27,7 @@ from fmnist_pl.data.source import load
 from fmnist_pl.errors import UserError
 from fmnist_pl.export.formats import ENDINGS, Format, as_bytes
 from fmnist_pl.networks.from_pixels import FromPixels
-from fmnist_pl.networks.saved import Checkpoint, about_safetensors, read_checkpoint, read_safetensors
+from fmnist_pl.networks.saved import read_checkpoint, read_safetensors
 from fmnist_pl.predictor import BATCH, Predictor
 from fmnist_pl.training.hardware import choose_precision
 from fmnist_pl.weights import SHIPPED
@@ -79,8 +79,8 @@ def main() -> None:
     data = load("real", None, verify=True, synthetic_size=0, seed=0, may_download=False)
     images = data.test.images
     print(machine("cpu")["text"])
-    checkpoint, network = _load(options.ckpt_path)
-    variants = _variants(checkpoint, network)
+    network = read_checkpoint(options.ckpt_path).network() if options.ckpt_path else read_safetensors(SHIPPED)
+    variants = _variants(network)
     rows = _differences(variants, images)
     _time(rows, variants, images[: options.images], options.rounds, options.singles)
     _print_table(rows)
@@ -92,16 +92,7 @@ def main() -> None:
     write_json(options.json, {"weights": weights, **counts, "ways": rows, "roofline": asdict(roofline)}, "cpu")
 
 
-def _load(path: Path | None) -> tuple[Checkpoint, nn.Module]:
-    """Read a checkpoint and its network; by default the weights of the package."""
-    if path is None:
-        config = about_safetensors(SHIPPED)["config"]
-        return Checkpoint(SHIPPED, config, state_dict={}, epoch=0, history=[]), read_safetensors(SHIPPED)
-    checkpoint = read_checkpoint(path)
-    return checkpoint, checkpoint.network()
-
-
-def _variants(checkpoint: Checkpoint, network: nn.Module) -> dict[str, Predictor]:
+def _variants(network: nn.Module) -> dict[str, Predictor]:
     """Make a predictor for each way to run the network that this machine supports."""
     eager = FromPixels(network)
     variants = {"eager": Predictor(eager), "compiled": Predictor(torch.compile(eager, dynamic=False))}
@@ -109,7 +100,7 @@ def _variants(checkpoint: Checkpoint, network: nn.Module) -> dict[str, Predictor
         for form in FORMATS:
             path = Path(folder, f"model{ENDINGS[form]}")
             try:
-                path.write_bytes(as_bytes(checkpoint, network, form))
+                path.write_bytes(as_bytes(network, form, {}))
                 variants[form] = Predictor.from_export(path, trusted=True)
             except UserError as error:  # an optional package is missing
                 print(f"{form} is left out: {error}")
