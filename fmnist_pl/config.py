@@ -28,7 +28,6 @@ OUTPUT_KEYS = (
     "trainer.enable_checkpointing", "trainer.enable_model_summary", "trainer.enable_progress_bar",
     "trainer.model_registry",
 )  # fmt: skip
-
 PACKAGE = Path(__file__).parent
 CONFIG_FOLDER = next(folder for folder in (PACKAGE / "configs", PACKAGE.parent / "configs") if folder.is_dir())
 """In an installed package, or at the top of the repository."""
@@ -74,7 +73,7 @@ def check_name(value: str, key: str) -> str:
     """
     if NAME.fullmatch(value) and len(value.encode()) <= 200:
         return value
-    shown = ascii(value) if len(value) <= 80 else f"{ascii(value[:80])}..."
+    shown = ascii(value) if len(value) <= 80 else f"{value[:80]!a}..."
     raise UserError(
         f"{key}: {shown} cannot be the name of a folder; "
         "give up to 80 letters, digits, spaces or . , _ + = @ ( ) -, the first a letter or a digit"
@@ -101,7 +100,7 @@ def read_yaml(path: Path, what: str = "config") -> Any:
             raise UserError(f"{where}: it is larger than {LARGEST_YAML:,} bytes; shorten it")
         text = content.decode("utf-8-sig")
         check_yaml(text, where)
-        return yaml.load(text, Loader=YAML_LOADER)  # noqa: S506  (both loaders are safe)
+        return yaml.load(text, Loader=YAML_LOADER)
     except OSError as error:
         raise UserError(f"{where}: it cannot be read ({error.strerror}); check its permissions") from error
     except UnicodeDecodeError as error:
@@ -135,7 +134,7 @@ def check_yaml(text: str, where: str) -> None:
         start = values
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in sizes:
-                raise UserError(f"{where}: *{event.anchor} stands for what it is a part of, or for nothing; write it out")
+                raise UserError(f"{where}: *{event.anchor} stands for what holds it, or for nothing; write it out")
             values += sizes[event.anchor]
         else:
             length = len(getattr(event, "value", ""))
