@@ -173,7 +173,7 @@ def check_finite(weights: dict[str, Tensor], path: Path) -> None:
     for name, tensor in weights.items():
         if not bool(tensor.isfinite().all()):
             raise UserError(
-                f"{path} holds weights that are not finite ({name!a}): train again, with a lower optimizer.lr"
+                f"{path} holds weights that are not finite ({name!a}): train again with a lower optimizer.lr"
             )
 
 

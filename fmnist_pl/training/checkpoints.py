@@ -39,7 +39,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         for key, kind in RESUME_ENTRIES.items():
             if not isinstance(content.get(key), kind):
                 raise UserError(
-                    f"{path} cannot be resumed: {key} is missing or no {kind.__name__}; give a last.ckpt of train.py fit"
+                    f"{path} cannot be resumed: {key} is missing or no {kind.__name__}; give a last.ckpt of a fit"
                 )
         return content
 

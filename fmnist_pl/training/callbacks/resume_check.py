@@ -43,9 +43,8 @@ class ResumeCheck(Callback):
             if isinstance(callback, ModelCheckpoint) and not isinstance(callback, BestCheckpoint):
                 states.pop(callback.state_key, None)  # it lists files of another run, which would be removed
             elif callback.state_key in states:
-                _compare(
-                    states[callback.state_key], callback.state_dict(), f"callbacks.{type(callback).__name__}", trainer
-                )
+                where = f"callbacks.{type(callback).__name__}"
+                _compare(states[callback.state_key], callback.state_dict(), where, trainer)
         loops = trainer.fit_loop.state_dict()
         fit_loop = checkpoint["loops"].get("fit_loop")
         if isinstance(fit_loop, dict) and fit_loop.get("state_dict"):
