@@ -17,6 +17,7 @@ from fmnist_pl.data.images import Batch
 from fmnist_pl.errors import UserError
 from fmnist_pl.models.metrics import EpochMetrics
 from fmnist_pl.models.schedules import Plateau, StepSchedule
+from fmnist_pl.networks.size import check_size
 
 OptimizerFactory = Callable[[Iterable], Optimizer]
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
@@ -211,7 +212,10 @@ class NamedClassifier(Classifier):
         shared = {name: p for name, p in inspect.signature(Classifier).parameters.items() if name != "network"}
 
         def __init__(self: NamedClassifier, **arguments: Any) -> None:  # noqa: N807
-            network = network_class(**{name: arguments[name] for name in own if name in arguments})
+            of_network = {name: arguments[name] for name in own if name in arguments}
+            with torch.device("meta"):
+                check_size(network_class(**of_network))
+            network = network_class(**of_network)
             Classifier.__init__(self, network, **{name: value for name, value in arguments.items() if name not in own})
             plain = {name: value for name, value in arguments.items() if name not in ("optimizer", "lr_scheduler")}
             self.save_hyperparameters(plain, logger=False)  # for Lightning's load_from_checkpoint
