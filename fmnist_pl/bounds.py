@@ -65,6 +65,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "trainer.max_steps": COUNT_OR_ALL,
     "trainer.min_steps": (0, math.inf),
     "trainer.check_val_every_n_epoch": POSITIVE,
+    "trainer.val_check_interval": (1e-6, math.inf),
     "trainer.num_sanity_val_steps": COUNT_OR_ALL,
     "trainer.log_every_n_steps": (0, math.inf),
     "trainer.accumulate_grad_batches": POSITIVE,
@@ -97,7 +98,7 @@ def _check(key: str, value: Any) -> None:
         if count > LONGEST_LIST:
             raise UserError(f"{key}: got more than {LONGEST_LIST} numbers; give fewer")
         if not (low <= number <= high and math.isfinite(number)):
-            allowed = f"at least {low:g}" if high == math.inf else f"{low:,} to {high:,}"
+            allowed = f"at least {low:g}" if high == math.inf else f"{low:,.12g} to {high:,.12g}"
             raise UserError(f"{key}: got {number}; give {allowed}")
 
 

@@ -63,14 +63,18 @@ class Classifier(LightningModule):
                 f"model.class_weights holds {len(class_weights)} weights: give one per class, {len(CLASSES)}"
             )
         self.network = network.to(memory_format=torch.channels_last)
-        self.example_input_array = torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE)
-        _check_logits(network, self.example_input_array)
+        _check_logits(network, torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE))
         weights = None if class_weights is None else torch.tensor(class_weights)
         self.class_weights: Tensor | None
         self.register_buffer("class_weights", weights, persistent=False)
         # in a plain dict: no part of the network, its summary or its checkpoints
         self.metrics = {stage: EpochMetrics() for stage in ("train", "val", "test")}
         self.history = []
+
+    @property
+    def example_input_array(self) -> Tensor:
+        """An image (1, 1, 28, 28) in the number format of the weights, for TensorBoard's graph."""
+        return torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=self.dtype)
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised float images (B, 1, 28, 28) to logits (B, 10)."""

@@ -75,7 +75,7 @@ def _refusing_object(error: BaseException) -> object | None:
     made = None
     for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
         package, subject = _package(frame.f_globals.get("__name__", "")), frame.f_locals.get("self")
-        if package == "fmnist_pl":
+        if package == "fmnist_pl" and (made is None or subject is not made):  # it may call the constructor of its base
             return None
         if package == "jsonargparse":
             return made
@@ -91,7 +91,8 @@ def _refusal(refusing: object, error: BaseException) -> UserError:
     reason = " ".join(str(error).split())[:LONGEST_MESSAGE]
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}"
-    return UserError(f"{key}: {type(refusing).__name__} does not work with its arguments: {reason} ({where})")
+    name = type(refusing).__name__
+    return UserError(f"{key}: {name} fails: {reason} ({where}); change its arguments, or choose another")
 
 
 def _package(module: str) -> str:

@@ -81,7 +81,8 @@ class ParsedOptions(LightningCLI):
             )
         except Exception as error:
             mistake, checkpoint = mistake_behind(error), last_value(completed, "ckpt_path")
-            if mistake and checkpoint and self._refuses(completed[:2]):  # the config of the checkpoint alone
+            is_unnamed = mistake and checkpoint and str(checkpoint) not in str(mistake)
+            if is_unnamed and self._refuses(completed[:2]):  # the config of the checkpoint alone
                 raise UserError(f"the config in {checkpoint}: {mistake}") from error
             raise
 
