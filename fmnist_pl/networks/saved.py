@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from fmnist_pl import networks
+from fmnist_pl.bounds import check_bounds
 from fmnist_pl.config import Config
 from fmnist_pl.errors import UserError
 from fmnist_pl.networks.checkpoint_file import check_finite, load_checkpoint_file
@@ -157,6 +158,8 @@ def _build(network: Config, weights: dict[str, Tensor], path: Path) -> nn.Module
     check_finite(weights, path)
     weights = {name: t.float() if t.is_floating_point() else t for name, t in weights.items()}
     try:
+        if is_own:
+            check_bounds({"model": arguments})
         with torch.device("meta"):  # takes no memory, however large a network the file asks for
             built: nn.Module = kind(**arguments)
     except UserError as error:

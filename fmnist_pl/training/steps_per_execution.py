@@ -1,5 +1,6 @@
 """Choose how many optimizer steps one call of the training step holds."""
 
+import inspect
 from collections.abc import Callable
 
 import torch
@@ -50,7 +51,7 @@ def steps_per_execution(trainer: Trainer, model: Classifier, batch_size: int, as
     """
     if asked == 1:
         return 1
-    obstacle = _obstacle(trainer) or _unknown_lightning(trainer)
+    obstacle = _obstacle(trainer) or _obstacle_of(model) or _unknown_lightning(trainer)
     if obstacle is None:
         return asked or _by_size(trainer, model, batch_size)
     if asked is not None and trainer.is_global_zero:
@@ -102,6 +103,13 @@ def _obstacle(trainer: Trainer) -> str | None:
         if _looks_at_steps(callback):
             return f"{type(callback).__name__} looks at each step"
     return None
+
+
+def _obstacle_of(model: Classifier) -> str | None:
+    step = type(model.optimizer(model.parameters())).step
+    if inspect.signature(step).parameters["closure"].default is None:
+        return None
+    return "the optimizer computes the loss several times per step"  # LBFGS
 
 
 def _unknown_lightning(trainer: Trainer) -> str | None:

@@ -138,6 +138,7 @@ NOT_RESUMABLE = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*best epoch so far")
 @pytest.mark.parametrize("form", NOT_RESUMABLE)
 def test_a_state_that_does_not_fit_is_one_line(
     form: str, changed: Callable[[Change], Path], capsys: pytest.CaptureFixture[str]
