@@ -73,10 +73,10 @@ def check_name(value: str, key: str) -> str:
     """
     if NAME.fullmatch(value) and len(value.encode()) <= 200:
         return value
-    shown = ascii(value) if len(value) <= 80 else f"{value[:80]!a}..."
+    shown = ascii(value) if len(value) <= 40 else f"{value[:40]!a}..."
     raise UserError(
         f"{key}: {shown} cannot be the name of a folder; "
-        "give up to 80 letters, digits, spaces or . , _ + = @ ( ) -, the first a letter or a digit"
+        "give up to 80 letters, digits, spaces or . , _ + = @ ( ) - (200 bytes), the first a letter or a digit"
     )
 
 
@@ -91,9 +91,9 @@ def read_yaml(path: Path, what: str = "config") -> Any:
         UserError: It cannot be read, is not YAML, or `check_yaml` refuses it.
     """
     where = f"{what} {path}"
-    if not path.is_file():
-        raise UserError(f"{where}: no such file; give the path of a YAML file")
     try:
+        if not path.is_file():
+            raise UserError(f"{where}: no such file; give the path of a YAML file")
         with path.open("rb") as file:
             content = file.read(LARGEST_YAML + 1)
         if len(content) > LARGEST_YAML:

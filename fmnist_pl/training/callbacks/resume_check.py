@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from fmnist_pl.config import Config
 from fmnist_pl.errors import UserError
 from fmnist_pl.training.checkpoints import BestCheckpoint
+from fmnist_pl.training.multi_step import loop_state
 
 POSITION = {"epoch": 0, "next_batch": 0}  # state of a `data.loader.BatchLoader`
 
@@ -45,7 +46,7 @@ class ResumeCheck(Callback):
             elif callback.state_key in states:
                 where = f"callbacks.{type(callback).__name__}"
                 _compare(states[callback.state_key], callback.state_dict(), where, trainer)
-        loops = trainer.fit_loop.state_dict()
+        loops = loop_state(trainer)
         fit_loop = checkpoint["loops"].get("fit_loop")
         if isinstance(fit_loop, dict) and fit_loop.get("state_dict"):
             loops["state_dict"] = {"combined_loader": [POSITION]}
