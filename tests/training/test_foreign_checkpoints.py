@@ -97,6 +97,7 @@ NEVER_SOUND = {
     "sizes are a word": put("config/model/init_args/hidden_sizes", "x"),
     "sizes below zero": put("config/model/init_args/hidden_sizes", [-2]),
     "a vast network": put("config/model/init_args/hidden_sizes", [10**9]),
+    "a tensor in the config": put("config/model/init_args/dropout", torch.zeros(3)),
     "an integer without end": put("config/data/split_seed", 10**4000),
     "the config of many values": put("config/more", list(range(100_000))),
 }

@@ -86,14 +86,15 @@ def _class_name(spec: Any) -> str | None:
 
 
 def _compare(saved: Any, fresh: Any, where: str, trainer: Trainer) -> None:
-    """Check that ``saved`` has every entry of ``fresh``, with a value of the same kind."""
+    """Check that ``saved`` has the entries of ``fresh``, with values of the same kind."""
     if isinstance(fresh, Mapping):
         if not isinstance(saved, Mapping):
             raise _misfit(trainer, where, "is no mapping")
         for key, value in fresh.items():
-            if key not in saved:
+            if key in saved:
+                _compare(saved[key], value, f"{where}.{key}", trainer)
+            elif not _may_be_missing(value, where):
                 raise _misfit(trainer, f"{where}.{key}", "is missing")
-            _compare(saved[key], value, f"{where}.{key}", trainer)
     elif isinstance(fresh, list | tuple):
         if not isinstance(saved, list | tuple) or len(saved) != len(fresh):
             raise _misfit(trainer, where, f"is no list of {len(fresh)}")
@@ -101,6 +102,13 @@ def _compare(saved: Any, fresh: Any, where: str, trainer: Trainer) -> None:
             _compare(one, other, f"{where}.{number}", trainer)
     elif not _is_same_kind(saved, fresh):
         raise _misfit(trainer, where, f"is of type {type(saved).__name__}, not {type(fresh).__name__}")
+
+
+def _may_be_missing(fresh: Any, where: str) -> bool:
+    """Whether an older release of Lightning or PyTorch may lack it: the new training then uses its own value."""
+    if fresh is None or isinstance(fresh, bool):
+        return True
+    return where.startswith(("loops", "lr_schedulers")) and not isinstance(fresh, Mapping)
 
 
 def _is_same_kind(saved: Any, fresh: Any) -> bool:
