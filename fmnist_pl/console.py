@@ -114,4 +114,4 @@ def shorten(message: str) -> str:
     message = re.sub(r"(?:typing\.)?Literal\[([^\]]+)\]", r"one of \1", message)
     message = re.sub(r"Expected an? (one of|int|float|bool|str)\b", r"expected \1", message)
     message = re.sub(r"\.? Got value: ", "; got ", message)
-    return re.sub(r"; got \[?Namespace\(.*", "", message)
+    return re.sub(r"; got \[?Namespace\(.*| Given value type: .*", "", message)

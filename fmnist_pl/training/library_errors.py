@@ -19,6 +19,7 @@ from fmnist_pl.errors import UserError
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 MISTAKES = {
     "loading state_dict": "the checkpoint does not fit the requested model",
+    "Expected more than 1 value per channel": "data.batch_size",  # batch norm of a single image
     "val_check_interval": "trainer.val_check_interval",
 }
 """Words in a library's message that show a mistake, and what to say before the message."""

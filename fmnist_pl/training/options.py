@@ -1,14 +1,15 @@
 """The options of each command, parsed by LightningCLI, and the objects that they describe: model, data and trainer."""
 
+import inspect
+import json
+import pydoc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-import yaml
 from jsonargparse import ActionYesNo
-from jsonargparse.typing import PositiveInt
 from lightning import Trainer
 from lightning.pytorch.callbacks import Callback, ProgressBar
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
@@ -94,10 +95,17 @@ class ParsedOptions(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         # LightningCLI's own warns if the program has arguments of its own, as pytest has
         self.config = parser.parse_args(cast(list[str], args))
-        self.plain_config = yaml.safe_load(parser.dump(self.config, skip_none=False))
+        try:
+            self.plain_config = json.loads(parser.dump(self.config, skip_none=False, format="json"))
+        except ValueError as error:
+            raise UserError(
+                f"a class of the config cannot be written to a file: {error.__cause__}; leave it out"
+            ) from error
         self.plain_config.pop("ckpt_path", None)
         check_name(self.config.name, "name")
         check_bounds(self.plain_config)
+        for key in ("model", "optimizer", "lr_scheduler"):
+            _check_nulls(key, self.plain_config[key])
 
     def _refuses(self, arguments: list[str]) -> bool:
         """Whether these arguments alone are not valid."""
@@ -222,7 +230,7 @@ def _add_run_arguments(parser: LightningArgumentParser, name: str) -> None:
     parser.add_argument("--name", type=str, default=name, help="Name of the run's folder, runs/NAME/version_N.")
     parser.add_argument(
         "--threads",
-        type=PositiveInt | None,
+        type=int | None,
         default=None,
         help="CPU threads of each process; null for all cores. The last bits of sums depend on it.",
     )
@@ -247,7 +255,7 @@ def _add_fit_arguments(parser: LightningArgumentParser) -> None:
     """Options of a training alone."""
     parser.add_argument(
         "--steps_per_execution",
-        type=PositiveInt | None,
+        type=int | None,
         default=None,
         help="Optimizer steps per call of the training loop; null to choose by their size. The result is the same.",
     )
@@ -259,6 +267,17 @@ def _add_fit_arguments(parser: LightningArgumentParser) -> None:
     }
     for name, (default, text) in switches.items():
         parser.add_argument(name, type=bool, default=default, help=text)
+
+
+def _check_nulls(key: str, spec: Any) -> None:
+    """Refuse null for an argument of a class that has another default; the parser does so outside of classes alone."""
+    if not isinstance(spec, dict):
+        return
+    parameters = inspect.signature(pydoc.locate(spec["class_path"])).parameters  # type: ignore[arg-type]
+    for name, value in (spec.get("init_args") or {}).items():
+        default = parameters[name].default if name in parameters else None
+        if value is None and default is not None:
+            raise UserError(f"{key}.{name}: got null; leave it out for its default, {default}")
 
 
 def _as_list(value: Any) -> list[Any]:

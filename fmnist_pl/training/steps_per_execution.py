@@ -6,8 +6,10 @@ from collections.abc import Callable
 import torch
 from lightning import Trainer
 from lightning.pytorch.callbacks import (
+    BatchSizeFinder,
     Callback,
     GradientAccumulationScheduler,
+    LearningRateFinder,
     LearningRateMonitor,
     ModelCheckpoint,
     ProgressBar,
@@ -97,7 +99,7 @@ def _obstacle(trainer: Trainer) -> str | None:
         return "trainer.accumulate_grad_batches counts batches"
     if trainer.max_steps != -1 or trainer.fast_dev_run or trainer.overfit_batches:
         return "trainer.max_steps, fast_dev_run and overfit_batches count steps"
-    if not (_is_all(trainer.limit_train_batches) and _is_all(trainer.val_check_interval)):
+    if not (_is_all(trainer.limit_train_batches) and _is_all(getattr(trainer, "val_check_interval", None))):
         return "trainer.limit_train_batches and val_check_interval count batches"
     for callback in trainer.callbacks:
         if _looks_at_steps(callback):
@@ -120,12 +122,12 @@ def _unknown_lightning(trainer: Trainer) -> str | None:
     return None
 
 
-def _is_all(fraction: float) -> bool:
+def _is_all(fraction: float | None) -> bool:
     return isinstance(fraction, float) and fraction == 1.0
 
 
 def _looks_at_steps(callback: Callback) -> bool:
-    if isinstance(callback, GradientAccumulationScheduler):
+    if isinstance(callback, GradientAccumulationScheduler | BatchSizeFinder | LearningRateFinder):
         return True
     if isinstance(callback, ModelCheckpoint):
         return not isinstance(callback, BestCheckpoint)  # another one may save in the middle of an epoch

@@ -54,6 +54,11 @@ REFUSED = {
     ),
     "schedule": ([*DENSE, "--lr_scheduler", "OneCycleLR", "--lr_scheduler.max_lr", "0.1"], r"lr_scheduler: OneCycleLR"),
     "zero steps": ([*DENSE, "--lr_scheduler", "StepLR", "--lr_scheduler.step_size", "0"], r"lr_scheduler.step_siz"),
+    "null": ([*DENSE, "--model.activation", "null"], r"model.activation: got null"),
+    "profiler": ([*DENSE, "--trainer.profiler", "magic"], r"trainer.profiler: got magic"),
+    "accelerator": ([*DENSE, "--trainer.accelerator", "tpu"], r"trainer.accelerator: got tpu"),
+    "a word": ([*DENSE, "--optimizer.lr", "fast"], r"optimizer.lr: expected float"),
+    "timer": ([*DENSE, "--trainer.callbacks+", "Timer"], r"a class of the config .*leave it out"),
     "plateau": ([*DENSE, "--lr_scheduler", "Plateau", "--lr_scheduler.factor", "2"], r"lr_scheduler: Plateau .*actor"),
     "network": (
         [*DENSE, "--model", "Classifier", "--model.network", "torch.nn.Linear", "--model.network.in_features=-1",
@@ -77,6 +82,7 @@ def test_refused_in_a_line_that_names_the_key(
 
 
 IN_TRAINING = {
+    "batch norm of one image": (["--model.batch_norm", "true", "--data.batch_size", "1"], r"data.batch_size: "),
     "sparse": (["--optimizer", "SparseAdam", "--optimizer.lr", "0.1"], r"optimizer: SparseAdam"),
     "end of a cycle": (
         ["--lr_scheduler", "OneCycleLR", "--lr_scheduler.max_lr=0.1", "--lr_scheduler.total_steps=1"],
@@ -91,6 +97,11 @@ def test_what_a_library_refuses_in_training(fit: Callable[..., dict[str, Any]], 
     arguments, message = IN_TRAINING[case]
     with pytest.raises(UserError, match=message):
         fit(*arguments, epochs=3)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_batch_size_that_lightning_finds(fit: Callable[..., dict[str, Any]]) -> None:
+    assert "test" in fit("--trainer.callbacks+", "BatchSizeFinder", "--trainer.callbacks.max_trials", "2")
 
 
 def test_an_optimizer_that_needs_the_loss_again(fit: Callable[..., dict[str, Any]]) -> None:
