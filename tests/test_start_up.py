@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -64,3 +65,28 @@ def test_our_modules_bring_no_pictures_into_a_run_without(tmp_path: Path) -> Non
     found = at_first_step(tmp_path, *NO_PICTURES, "--trainer.logger", "false")
     assert not {"matplotlib", "torchvision", "scipy", "tensorboard"} & packages(found["held"]), "others may import them"
     assert "tensorboard" not in packages(found["modules"])
+
+
+SLOW_MODULE = """
+import time
+print("importing", flush=True)
+try:
+    time.sleep(60)
+except BaseException:
+    raise ImportError("as some extension modules say after Ctrl-C")
+"""
+
+
+@pytest.mark.parametrize("program", [[str(ROOT / "train.py")], [str(ROOT / "tune.py")], ["-m", "fmnist_pl.export"]])
+def test_ctrl_c_while_modules_are_imported(tmp_path: Path, program: list[str]) -> None:
+    (tmp_path / "torch.py").write_text(SLOW_MODULE)
+    process = subprocess.Popen(
+        [sys.executable, *program, "--help"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"},
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "importing\n"
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (130, "error: stopped\n")

@@ -22,7 +22,8 @@ BASE = {
     "weights": "",
     "atomic_files": "errors",
     "config": "errors",
-    "console": "errors",
+    "bounds": "config errors",
+    "console": "errors config",
 }
 MAY_IMPORT = {
     "data": "",
