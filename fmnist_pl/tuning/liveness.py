@@ -12,6 +12,9 @@ import optuna
 from filelock import FileLock, Timeout
 from optuna.trial import FrozenTrial
 
+from fmnist_pl.config import check_name
+from fmnist_pl.errors import UserError
+
 HEARTBEAT = "heartbeat"
 SECONDS_BETWEEN_HEARTBEATS = 15.0
 SECONDS_UNTIL_DEAD = 120.0
@@ -35,7 +38,10 @@ class WorkerLock:
 
 def is_alive_here(worker: str, home: Path) -> bool | None:
     """Whether a worker that was started in this folder is alive; ``None`` if this folder has no such worker."""
-    path = _lock_path(worker, home)
+    try:
+        path = _lock_path(check_name(worker, "worker"), home)
+    except UserError:  # the storage of someone else may name any file
+        return None
     if not path.exists():
         return None
     lock = FileLock(path)
