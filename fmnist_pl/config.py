@@ -4,12 +4,9 @@ Every key is one of three kinds. *Recipe* keys decide what is trained and to whi
 how fast. *Output* keys say what a run writes and prints. A key that the two tables below do not name is a recipe key.
 """
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from fmnist_pl.errors import UserError
 
@@ -42,29 +39,6 @@ def find_config(name: str, folder: Path = CONFIG_FOLDER) -> Path:
         if path.is_file():
             return path
     raise UserError(f"no config {name}: give the path of a file, or one of {known_configs(folder)}")
-
-
-def read_yaml(path: Path, what: str = "config") -> Any:
-    """Read a YAML file.
-
-    Raises:
-        UserError: It cannot be read, or is not YAML.
-    """
-    try:
-        return yaml.safe_load(path.read_text())
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise UserError(f"{what} {path} cannot be read: {' '.join(str(error).split())[:200]}") from error
-
-
-def check_name(value: str, key: str) -> str:
-    """Check the name of a run or a study, which becomes the name of a folder.
-
-    Raises:
-        UserError: It leads out of its folder, or is not printable, empty or too long.
-    """
-    if not re.fullmatch(r"\w[\w .+=@-]{0,99}", value):
-        raise UserError(f"{key} is {value[:80]!r}: give up to 100 letters, digits and any of . _ - + = @")
-    return value
 
 
 def known_configs(folder: Path = CONFIG_FOLDER) -> str:

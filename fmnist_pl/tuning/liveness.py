@@ -12,12 +12,10 @@ import optuna
 from filelock import FileLock, Timeout
 from optuna.trial import FrozenTrial
 
-from fmnist_pl.config import check_name
-from fmnist_pl.errors import UserError
-
 HEARTBEAT = "heartbeat"
 SECONDS_BETWEEN_HEARTBEATS = 15.0
 SECONDS_UNTIL_DEAD = 120.0
+LONGEST_WORKER = 200
 
 
 class WorkerLock:
@@ -36,12 +34,11 @@ class WorkerLock:
         self._path.unlink(missing_ok=True)
 
 
-def is_alive_here(worker: str, home: Path) -> bool | None:
+def is_alive_here(worker: object, home: Path) -> bool | None:
     """Whether a worker that was started in this folder is alive; ``None`` if this folder has no such worker."""
-    try:
-        path = _lock_path(check_name(worker, "worker"), home)
-    except UserError:  # the storage of someone else may name any file
-        return None
+    if not isinstance(worker, str) or Path(worker).name != worker or len(worker) > LONGEST_WORKER:
+        return None  # the storage of someone else may name any file
+    path = _lock_path(worker, home)
     if not path.exists():
         return None
     lock = FileLock(path)
