@@ -5,8 +5,10 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from jsonargparse import ArgumentParser
+import yaml
+from jsonargparse import ArgumentParser, get_loader, set_loader
 
+from fmnist_pl.config import check_yaml
 from fmnist_pl.errors import UserError
 
 HELP = "(--help explains every option)"
@@ -15,6 +17,25 @@ UNION = re.compile(
     r"Errors: (?P<errors>.*?) Given value type: .*? Given value: (?P<value>.*)$"
 )
 SUBJECT = re.compile(r'Parser key "([^"]+)": ')
+
+
+SHORT = 200
+"""Characters of a text that is neither deep nor long: its check would cost more than reading it."""
+
+_load_unchecked = get_loader("yaml")
+
+
+def _load_yaml(text: str) -> Any:
+    """Read YAML as jsonargparse does, within the limits of `check_yaml`; it reads every file and every value so."""
+    if len(text) > SHORT or "&" in text:
+        check_yaml(text, "an option or a config")
+    try:
+        return _load_unchecked(text)
+    except ValueError as error:  # a number of thousands of digits
+        raise yaml.YAMLError(str(error)) from error
+
+
+set_loader("yaml", _load_yaml, (yaml.YAMLError,))
 
 
 class OneLineErrors:

@@ -42,11 +42,14 @@ class Predictor:
             UserError: It does not return ten probabilities.
         """
         self._run = run
-        found = self.probabilities(torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8)).shape[1]
+        probabilities = self.probabilities(torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8))
+        found = probabilities.shape[1]
         if found != len(CLASSES):
             raise UserError(
                 f"this model distinguishes {found} classes: give one of the {len(CLASSES)} of Fashion-MNIST"
             )
+        if not bool(probabilities.isfinite().all()):
+            raise UserError("this model's probabilities are not finite: give one whose training did not diverge")
 
     @classmethod
     def shipped(cls) -> "Predictor":

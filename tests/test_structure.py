@@ -22,7 +22,7 @@ BASE = {
     "weights": "",
     "atomic_files": "errors",
     "config": "errors",
-    "console": "errors",
+    "console": "errors config",
 }
 MAY_IMPORT = {
     "data": "",

@@ -4,7 +4,6 @@ Nothing in a file is run: tensors are read without pickle, and a class is taken 
 your own, from a module that is imported already.
 """
 
-import contextlib
 import copy
 import importlib
 import inspect
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from fmnist_pl import networks
 from fmnist_pl.config import Config
 from fmnist_pl.errors import UserError
+from fmnist_pl.networks.checkpoint_file import check_finite, load_checkpoint_file
 
 REMOVED_KEYS = {"model.init_args.num_classes": 10, "data.augment.crop_padding": 0}
 """Keys of earlier releases that are gone, and the only value of each that today's code reproduces."""
@@ -47,6 +47,12 @@ class Checkpoint:
         """Metrics of its epoch: ``val/acc`` etc.; empty if the epoch had none."""
         return next((epoch for epoch in reversed(self.history) if epoch["epoch"] == self.epoch), {})
 
+    @property
+    def is_of_this_package(self) -> bool:
+        """Whether its network is one of `fmnist_pl.networks`."""
+        class_path = str(network_of(self.config["model"], self.path).get("class_path"))
+        return class_path.startswith(f"{networks.__name__}.")
+
     def network(self) -> nn.Module:
         """Rebuild the network, in float32 on the CPU, in eval mode.
 
@@ -62,22 +68,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        UserError: There is no such file, or it is not a checkpoint of this project.
+        UserError: There is no such file, it is not a sound checkpoint of this project, or its weights are not finite.
     """
-    if not path.is_file():
-        raise UserError(f"no checkpoint {path}: give the path of a .ckpt file (runs/<name>/version_N/checkpoints/...)")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:  # torch raises many kinds for a file that is not its own
-        raise UserError(f"{path} cannot be read as a checkpoint ({type(error).__name__}): is it complete?") from error
-    if not isinstance(content, dict) or "config" not in content:
-        raise UserError(f"{path} holds no config: it was not written by this project's train.py fit")
+    content = load_checkpoint_file(path)
     return Checkpoint(
         path,
         _without_removed_keys(content["config"], path),
         content["state_dict"],
-        int(content["epoch"]),
-        list(content.get("history", [])),
+        content["epoch"],
+        content.get("history", []),
     )
 
 
@@ -87,8 +86,8 @@ def _without_removed_keys(config: Config, path: Path) -> Config:
         *parts, last = key.split(".")
         node: Any = config
         for part in parts:
-            node = node.get(part, {})
-        if node.pop(last, value) != value:
+            node = node.get(part) if isinstance(node, dict) else None
+        if isinstance(node, dict) and node.pop(last, value) != value:
             raise UserError(f"{path} was trained with {key}, which is no longer supported: train it again")
     return config
 
@@ -107,11 +106,14 @@ def network_of(model: Config, path: Path) -> Config:
         UserError: The class is not known.
     """
     arguments = model.get("init_args", {})
-    if "network" in arguments:
-        return arguments["network"]
+    if isinstance(arguments.get("network"), dict):
+        network: Config = arguments["network"]
+        return network
     name = model["class_path"].rpartition(".")[2].removesuffix("Classifier")
     if name not in networks.__all__:
-        raise UserError(f"{path} holds a {model['class_path']}, which is not known here: import its module first")
+        raise UserError(
+            f"{path} holds a {_shown(model['class_path'])}, which is not known here: import its module first"
+        )
     accepted = inspect.signature(getattr(networks, name)).parameters
     return {
         "class_path": f"{networks.__name__}.{name}",
@@ -143,31 +145,66 @@ def read_safetensors(path: Path) -> nn.Module:
     """
     from safetensors.torch import load_file
 
-    weights = {name: t.float() if t.is_floating_point() else t for name, t in load_file(path).items()}
-    return _build(about_safetensors(path)["network"], weights, path)
+    return _build(about_safetensors(path)["network"], load_file(path), path)
 
 
 def _build(network: Config, weights: dict[str, Tensor], path: Path) -> nn.Module:
-    kind, is_own = _class_of(network["class_path"], path)
-    # on the meta device no memory is allocated, however large a network the file asks for
-    with torch.device("meta") if is_own else contextlib.nullcontext():
-        built: nn.Module = kind(**network.get("init_args", {}))
+    """Build a network and give it these weights, in float32; the memory for it is known before it is taken.
+
+    Raises:
+        UserError: Its class is not known or refuses its arguments, or the weights do not fit it or are not finite.
+    """
+    kind, is_own = _class_of(network, path)
+    arguments = network.get("init_args") or {}
+    check_finite(weights, path)
+    weights = {name: t.float() if t.is_floating_point() else t for name, t in weights.items()}
     try:
-        built.load_state_dict(weights, assign=True)
+        with torch.device("meta"):  # takes no memory, however large a network the file asks for
+            built: nn.Module = kind(**arguments)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    except Exception as error:
+        if is_own:
+            reason = " ".join(str(error).split())[:150]
+            raise UserError(f"{path}: {kind.__name__} refuses the arguments in it: {reason}; train it again") from error
+        return _with_weights(kind(**arguments), weights, path)  # a network of your own that needs real memory
+    built = _with_weights(built, weights, path)
+    return built if is_own else _with_weights(kind(**arguments), weights, path)
+
+
+def _with_weights(network: nn.Module, weights: dict[str, Tensor], path: Path) -> nn.Module:
+    expected = network.state_dict()
+    try:
+        network.load_state_dict(weights, assign=True)
     except RuntimeError as error:
-        raise UserError(f"{path} does not fit the {kind.__name__} of its own config: is it complete?") from error
-    return built.to(memory_format=torch.channels_last).eval()
+        raise UserError(
+            f"{path} does not fit the {type(network).__name__} of its own config: is it complete?"
+        ) from error
+    if any(weights[name].is_floating_point() != tensor.dtype.is_floating_point for name, tensor in expected.items()):
+        raise UserError(f"{path} holds weights that are no real numbers: is it complete?")
+    return network.to(memory_format=torch.channels_last).eval()
 
 
-def _class_of(class_path: str, path: Path) -> tuple[Any, bool]:
+def _class_of(network: Config, path: Path) -> tuple[Any, bool]:
     """The class of a network, and whether it is one of this package.
 
     Only subclasses of torch.nn.Module are called, so that a file cannot name any other function.
     """
-    module_name, _, name = class_path.rpartition(".")
+    class_path = network.get("class_path") if isinstance(network, dict) else None
+    module_name, _, name = str(class_path).rpartition(".")
     is_own = module_name == networks.__name__ or module_name.startswith(f"{networks.__name__}.")
-    module = importlib.import_module(module_name) if is_own else sys.modules.get(module_name)
+    try:
+        module = importlib.import_module(module_name) if is_own else sys.modules.get(module_name)
+    except ImportError:
+        module = None
     kind = getattr(module, name, None)
-    if not (inspect.isclass(kind) and issubclass(kind, nn.Module)):
-        raise UserError(f"{path} holds a {class_path}, which is not known here: import its module first")
+    if not (inspect.isclass(kind) and issubclass(kind, nn.Module)) or not isinstance(
+        network.get("init_args") or {}, dict
+    ):
+        raise UserError(f"{path} holds a {_shown(class_path)}, which is not known here: import its module first")
     return kind, is_own
+
+
+def _shown(class_path: Any) -> str:
+    """A class path of a file for a message, without characters that a terminal obeys."""
+    return ascii(class_path)[:100].strip("'")

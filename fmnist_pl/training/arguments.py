@@ -5,11 +5,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from fmnist_pl.config import Config, find_config, known_configs, recipe_of
+from fmnist_pl.config import Config, find_config, known_configs, read_yaml
 from fmnist_pl.errors import UserError
 from fmnist_pl.networks.saved import about_safetensors, read_checkpoint
+from fmnist_pl.training.foreign_config import evaluated_config, resumed_config, words
 from fmnist_pl.weights import SHIPPED
 
 CONFIG = ("--config", "-c")
@@ -37,11 +36,13 @@ def complete(command: str, arguments: list[str]) -> tuple[list[str], str | None]
     for position, option in enumerate(arguments[:-1]):
         if option in CONFIG:
             path = find_config(arguments[position + 1])
+            if not isinstance(read_yaml(path), dict):
+                raise UserError(f"config {path}: it holds no keys; give a file like those in configs/")
             arguments[position + 1] = str(path)
             names.append(path.stem)
     checkpoint = last_value(arguments, "ckpt_path")
     if checkpoint is not None:
-        arguments = _after(_checkpoint_config(command, Path(str(checkpoint))), arguments)
+        arguments = _after(_checkpoint_config(command, Path(str(checkpoint)), arguments), arguments)
     elif command == "predict" and last_value(arguments, "data.predict_path") is not None:
         arguments = _after(_shipped_config(), arguments)
     elif not any(argument.startswith(NAMES_A_MODEL) for argument in arguments):
@@ -62,22 +63,22 @@ def last_value(arguments: list[str], key: str) -> Any:
 
 
 def _value_in_file(path: Path, key: str) -> Any:
-    try:
-        node = yaml.safe_load(path.read_text())
-    except (OSError, ValueError, yaml.YAMLError):
-        return None  # the parser reports it
+    node = read_yaml(path)
     for part in key.split("."):
         node = node.get(part) if isinstance(node, dict) else None
     return node
 
 
-def _checkpoint_config(command: str, path: Path) -> Config:
-    config = read_checkpoint(path).config
+def _checkpoint_config(command: str, path: Path, arguments: list[str]) -> Config:
+    typed = {*arguments, *(word for file in _config_files(arguments) for word in words(read_yaml(file)))}
+    checkpoint = read_checkpoint(path)
     if command == "fit":
-        return config
-    # an evaluation takes the model, the data and the number format; the rest is about the training or its machine
-    keys = ["name", *(key for key in recipe_of(config) if key != "trainer")]
-    return {key: config[key] for key in keys} | {"trainer": {"precision": config["trainer"]["precision"]}}
+        return resumed_config(checkpoint, typed)
+    return evaluated_config(checkpoint, typed)
+
+
+def _config_files(arguments: list[str]) -> list[Path]:
+    return [Path(text) for option, text in pairwise(arguments) if option in CONFIG]
 
 
 def _shipped_config() -> Config:

@@ -15,17 +15,33 @@ from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
 
 from fmnist_pl.atomic_files import copy_file, replacing
+from fmnist_pl.errors import UserError
+from fmnist_pl.networks.checkpoint_file import load_checkpoint_file
 
 CHECKPOINT_FOLDER = "checkpoints"
 BEST = "best"
 LAST = "last"
 
 
+RESUME_ENTRIES = {"loops": dict, "callbacks": dict, "optimizer_states": list, "lr_schedulers": list}
+"""Entries of a checkpoint from which a training can continue, with their types."""
+
+
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes a checkpoint beside its target, syncs it to disk, then renames it: a kill leaves the old or the new one.
 
-    Lightning's own writes to the system's temporary folder and moves the file, which is a copy on another disk.
+    Lightning's own writes to the system's temporary folder and moves the file, which is a copy on another disk. A
+    checkpoint is read with the checks of `networks.checkpoint_file`.
     """
+
+    def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        content = load_checkpoint_file(Path(path))
+        for key, kind in RESUME_ENTRIES.items():
+            if not isinstance(content.get(key), kind):
+                raise UserError(
+                    f"{path} cannot be resumed: {key} is missing or no {kind.__name__}; give a last.ckpt of train.py fit"
+                )
+        return content
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         # through memory, since torch hides a full disk behind an error of its own
@@ -54,6 +70,10 @@ class BestCheckpoint(ModelCheckpoint):
 
     def __init__(self) -> None:
         super().__init__(filename=BEST, monitor="val/acc", mode="max", enable_version_counter=False)
+        self._best_of_resumed: Path | None = None
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        self._best_of_resumed = Path(str(trainer.ckpt_path)).with_name(f"{BEST}.ckpt")
 
     def state_dict(self) -> dict[str, Any]:
         """State with an absolute path, so that it holds in any working folder."""
@@ -61,21 +81,30 @@ class BestCheckpoint(ModelCheckpoint):
         return super().state_dict() | {"best_model_path": best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Copy the best epoch so far into the new run's folder, so that a resumed run can still select it."""
+        """Copy the best epoch so far into the new run's folder, so that a resumed run can still select it.
+
+        It is the one beside the checkpoint that is resumed, whichever path that checkpoint names.
+
+        Raises:
+            UserError: It is not a sound checkpoint, or its accuracy is not known.
+        """
         if not state_dict["best_model_path"]:
             return
         assert self.dirpath is not None
-        old, new = Path(state_dict["best_model_path"]), Path(self.dirpath, f"{BEST}.ckpt")
+        assert self._best_of_resumed is not None, "on_load_checkpoint comes first"
+        old, new = self._best_of_resumed, Path(self.dirpath, f"{BEST}.ckpt")
         if not old.is_file():
             rank_zero_warn(f"{old}, the best epoch so far, is missing: the best of the remaining epochs is selected")
             return
-        if rank_zero_only.rank == 0 and old.resolve() != new.resolve():
-            copy_file(old, new)
         score = state_dict["best_model_score"]
+        if not isinstance(score, torch.Tensor) or score.numel() != 1:
+            raise UserError(f"{old}: its accuracy is not known; remove it to select the best of the remaining epochs")
+        if rank_zero_only.rank == 0 and old.resolve() != new.resolve():
+            load_checkpoint_file(old)
+            copy_file(old, new)
         super().load_state_dict(
-            state_dict
-            | {"dirpath": self.dirpath, "best_model_path": str(new), "kth_best_model_path": str(new)}
-            | {"best_k_models": {str(new): score}, "kth_value": score, "last_model_path": ""}
+            {"dirpath": self.dirpath, "best_model_path": str(new), "kth_best_model_path": str(new)}
+            | {"best_model_score": score, "best_k_models": {str(new): score}, "kth_value": score, "last_model_path": ""}
         )
 
 

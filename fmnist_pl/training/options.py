@@ -15,14 +15,16 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, ProgressBar
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
-from fmnist_pl.config import Config
+from fmnist_pl.config import Config, check_name
 from fmnist_pl.console import OneLineErrors
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
 from fmnist_pl.errors import UserError
 from fmnist_pl.models import Classifier
 from fmnist_pl.models.classifier import OptimizerFactory, SchedulerFactory
+from fmnist_pl.networks.saved import read_checkpoint
 from fmnist_pl.training.arguments import complete
 from fmnist_pl.training.callbacks import StopAtAccuracy, fit_callbacks, progress_bar
+from fmnist_pl.training.callbacks.resume_check import ResumeCheck
 from fmnist_pl.training.checkpoints import AtomicCheckpointIO
 from fmnist_pl.training.hardware import choose_device_type, choose_precision
 from fmnist_pl.training.predictions import CollectPredictions
@@ -88,6 +90,7 @@ class ParsedOptions(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         # LightningCLI's own warns if the program has arguments of its own, as pytest has
         self.config = parser.parse_args(cast(list[str], args))
+        check_name(self.config.name, "name")
 
     def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument(
@@ -137,16 +140,23 @@ class Options(ParsedOptions):
 
     @property
     def call(self) -> dict[str, Any]:
-        """Arguments for the trainer's method of this command: ``ckpt_path`` etc."""
-        return {name: self.config[name] for name in self.method_arguments}
+        """Arguments for the trainer's method of this command: ``ckpt_path`` of a fit etc."""
+        names = [name for name in self.method_arguments if name != "ckpt_path" or self.command == "fit"]
+        return {name: self.config[name] for name in names}
 
     def before_instantiate_classes(self) -> None:
         if self.config.threads is not None:
             torch.set_num_threads(self.config.threads)
 
     def instantiate_classes(self) -> None:
+        path = self.config.ckpt_path
+        checkpoint = None if path is None else read_checkpoint(Path(str(path)))
+        if checkpoint is not None and checkpoint.is_of_this_package:
+            checkpoint.network()  # before its config takes any memory: it fits its weights
         self.config_init = self.parser.instantiate(self.config)
         self.model, self.datamodule = self.config_init.model, self.config_init.data
+        if checkpoint is not None and self.command != "fit":
+            self.model.load_state_dict(checkpoint.state_dict)
         self.trainer = self.instantiate_trainer()
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
@@ -170,7 +180,7 @@ class Options(ParsedOptions):
         return [run_logger, *([] if isinstance(configured, bool) else _as_list(configured))]
 
     def _callbacks(self, configured: list[Callback], bar: bool) -> list[Callback]:
-        callbacks = [*configured, *self._extra_callbacks]
+        callbacks = [ResumeCheck(self.plain_config), *configured, *self._extra_callbacks]
         if bar and not any(isinstance(callback, ProgressBar) for callback in configured):
             callbacks.append(progress_bar())
         callbacks.append(CollectPredictions())
