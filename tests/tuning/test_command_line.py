@@ -125,7 +125,7 @@ def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         (["--workers", "100000"], "workers is 100000: .* cores; give at most"),
         (["--sampler-args", "{n_ei_candidates: 1000000000}"], "sampler_args.n_ei_candidates is 1000000000"),
         (["--sampler-args", "{n_ei_candidates: .inf}"], "sampler_args.n_ei_candidates is inf"),
-        (["--stages", str([{"space": {}}] * 1000)], "stages holds 1,000 searches: give at most 50"),
+        (["--stages", str([{"space": {}}] * 51)], "stages holds 51 searches: give at most 50"),
         (["--stages", "[{stages: [{space: {}}]}]"], "stage 1: stages"),
         (["--stages", "[{name: ../../x}]"], "stage 1: name.*'../../x'"),
         (["--stages", "[{name: [1]}]"], "stage 1: name"),
@@ -136,15 +136,16 @@ def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         (["--overrides.data", "[]"], "overrides.* data"),
         (["--overrides.seed_everything", "many"], "overrides.* seed_everything"),
         (["--space", "{3: 4}"], "'3' is not a key"),
-        (["--space.model.init_args.hidden_sizes.1000000000", "{categorical: [1]}"], "hidden_sizes.1000000000: .*999"),
-        (["--space.data.batch_size", f"{{categorical: {list(range(1, 200))}}}"], "space: .* more than 100 configs"),
+        (
+            ["--space.data.batch_size", f"{{categorical: {list(range(1, 200))}}}", "--points", "[]"],
+            "space: .* more than 100 configs",
+        ),
         (["--space.x", "{categorical: [1], when: {data.batch_size: [64, 63]}}"], "space.x.when .*batch_size 63"),
         (["--space.optimizer.init_args.lr", "{float: {low: -1, high: 0.1}}"], "space.optimizer.init_args.lr: .*-1"),
         (["--space.optimizer.init_args.lr", "{float: {low: .nan, high: 0.1}}"], "space.optimizer.init_args.lr.* nan"),
-        (["--space.model.init_args.dropout", "{categorical: [.inf, 0.1]}"], "space.model.init_args.dropout.*finite"),
         (["--space.x", "[" * 10_000], ""),
         *(
-            (["--study-name", name], "study_name .*")
+            (["--study-name", name], "study_name.*")
             for name in ("../x", "a/b", "..", ".", "x" * 300, "\x1b[31m", "a\n")
         ),
     ],
