@@ -161,6 +161,36 @@ def test_a_bad_flag_is_one_clear_line(
     assert not list(tmp_path.rglob("trial_*")), "nothing was trained"
 
 
+LAUGHS = "a0: &a0 [1, 1]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 30))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        LAUGHS.encode(),
+        b"base: dense.yaml\nspace: &s {x: *s}\n",
+        b"space: " + b"[" * 10_000,
+        b"base: dense.yaml\nbase: cnn.yaml\n",
+        b"base: \xff\n",
+        b"- base\n",
+        b"just words\n",
+        b"",
+        b"{3: 4}\n",
+        b"base: dense.yaml\nspace: {x: {categorical: [2020-01-01, !!binary aGk=]}}\n",
+        b"base: dense.yaml\nspace: [1]\n",
+        b"base: !!python/object/apply:os.system [id]\n",
+    ],
+)
+def test_a_bad_file_is_one_clear_line(content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "search.yaml"
+    path.write_bytes(content)
+    assert main(["--config", str(path), "--folder", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+    assert len(said) < 500
+
+
 def test_places_of_a_tuple_beside_other_keys_are_sound() -> None:
     space = {"optimizer.init_args.betas.0": {"float": {"low": 0.8, "high": 0.95}}}
     search = Search(base="dense.yaml", space=space | {"data.batch_size": {"categorical": [32, 64, 128]}})
