@@ -1,13 +1,14 @@
 """Command line of tune.py: the keys of `Search`, from a file, then from flags."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser
 
-from fmnist_pl.config import CONFIG_FOLDER, find_config
+from fmnist_pl.config import CONFIG_FOLDER, find_config, read_yaml
 from fmnist_pl.console import OneLineErrorParser
 from fmnist_pl.errors import UserError
 from fmnist_pl.tuning.search import Search
+from fmnist_pl.tuning.storage import ADDRESS, hide_passwords
 
 SEARCH_FOLDER = CONFIG_FOLDER / "search"
 DEFAULT_SEARCH = "cnn.yaml"
@@ -32,10 +33,14 @@ def parse(arguments: list[str]) -> Search:
     for place, argument in enumerate(arguments[:-1]):
         if argument in ("--config", "-c"):
             path = find_config(arguments[place + 1], SEARCH_FOLDER)
+            read_yaml(path, "search")  # within the limits of files from others; the parser has none
             arguments[place + 1] = str(path)
             names.append(path.stem)
     parser = _parser(names[0] if names else None)
-    values = _values(parser, parser.parse_args(arguments))
+    try:
+        values = _values(parser, parser.parse_args(arguments))
+    except RecursionError as error:
+        raise UserError("a value on the command line has too many brackets within brackets") from error
     for mapping, keys in added.items():
         values[mapping] |= keys
     return Search(**values)
@@ -51,15 +56,24 @@ def search_from(keys: dict[str, Any]) -> Search:
     return Search(**_values(parser, parser.parse_object(keys)))
 
 
-def _parser(study_name: str | None) -> OneLineErrorParser:
-    parser = OneLineErrorParser(description=DESCRIPTION, prog="tune.py")
+class SearchParser(OneLineErrorParser):
+    """Parser of the keys of a search, whose errors show no password."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        if 'key "storage"' in message:
+            raise UserError(f"storage is not a database address: {ADDRESS}") from ex
+        super().error(hide_passwords(message), ex)
+
+
+def _parser(study_name: str | None) -> SearchParser:
+    parser = SearchParser(description=DESCRIPTION, prog="tune.py")
     parser.add_argument("-c", "--config", action="config", help="Search file, as given or in configs/search/.")
     parser.add_class_arguments(Search, None)
     parser.set_defaults(study_name=study_name)
     return parser
 
 
-def _values(parser: OneLineErrorParser, parsed: Any) -> dict[str, Any]:
+def _values(parser: SearchParser, parsed: Any) -> dict[str, Any]:
     values: dict[str, Any] = parser.instantiate(parsed).as_dict()
     del values["config"]
     return values
@@ -71,7 +85,7 @@ def _split(arguments: list[str]) -> list[str]:
     for argument in arguments:
         option, equals, value = argument.partition("=")
         if not option.startswith("--"):
-            split.append(argument)
+            split += [option, value] if option == "-c" and equals else [argument]
             continue
         first, dot, rest = option[2:].partition(".")
         split += [f"--{first.replace('-', '_')}{dot}{rest}", *([value] if equals else [])]

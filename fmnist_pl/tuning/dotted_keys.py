@@ -9,6 +9,23 @@ from fmnist_pl.config import Config
 from fmnist_pl.errors import UserError
 
 ABSENT = object()
+MOST_PARTS = 20
+LARGEST_INDEX = 999
+"""Of a list, whose missing elements are made before a network refuses them."""
+
+
+def check_key(key: object) -> str:
+    """Check a dotted key that the user gives.
+
+    Raises:
+        UserError: It is not text, has an empty or unprintable part, too many parts, or an index above `LARGEST_INDEX`.
+    """
+    if not isinstance(key, str) or not key.isprintable() or not all(key.split(".")) or key.count(".") >= MOST_PARTS:
+        raise UserError(f"{str(key)[:80]!r} is not a key: write up to {MOST_PARTS} names with dots between them")
+    for part in filter(str.isdecimal, key.split(".")):
+        if len(part) > len(str(LARGEST_INDEX)):
+            raise UserError(f"{key[:80]}: {part[:20]} is not an index of a list: give at most {LARGEST_INDEX}")
+    return key
 
 
 def set_keys(config: Config, values: dict[str, Any], absent: Collection[str] = ()) -> Config:
@@ -20,13 +37,13 @@ def set_keys(config: Config, values: dict[str, Any], absent: Collection[str] = (
         absent: Dotted keys of list elements to remove.
 
     Raises:
-        UserError: A key leads into a value that has no keys.
+        UserError: A key is not valid, or leads into a value that has no keys.
     """
     config = copy.deepcopy(config)
-    for key in sorted(values, key=lambda key: (key.count("."), key)):
+    for key in sorted(map(check_key, values), key=lambda key: (key.count("."), key)):
         _set(config, key, copy.deepcopy(values[key]))
     for key in absent:
-        if key.rpartition(".")[2].isdigit():
+        if key.rpartition(".")[2].isdecimal():
             _set(config, key, ABSENT)
     return _without_absent(config)
 
@@ -35,13 +52,13 @@ def _set(config: Config, key: str, value: Any) -> None:
     *path, last = key.split(".")
     node: Any = config
     for part, following in itertools.pairwise([*path, last]):
-        node = _child(node, part, following.isdigit(), key)
-    if isinstance(node, list) and last.isdigit():
+        node = _child(node, part, following.isdecimal(), key)
+    if isinstance(node, list) and last.isdecimal():
         _lengthen(node, int(last))
         node[int(last)] = value
     elif isinstance(node, dict) and _is_partial(value) and isinstance(node.get(last), dict):
         for part, inner in value.items():
-            _set(node[last], str(part), inner)
+            _set(node[last], check_key(str(part)), inner)
     elif isinstance(node, dict):
         node[last] = value
     else:
@@ -56,7 +73,7 @@ def _is_partial(value: Any) -> bool:
 def _child(node: Any, part: str, list_next: bool, key: str) -> Any:
     """Step into a mapping or a list, creating what is missing."""
     empty: Any = [] if list_next else {}
-    if isinstance(node, list) and part.isdigit():
+    if isinstance(node, list) and part.isdecimal():
         _lengthen(node, int(part))
         if node[int(part)] is ABSENT:
             node[int(part)] = empty

@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial
 HEARTBEAT = "heartbeat"
 SECONDS_BETWEEN_HEARTBEATS = 15.0
 SECONDS_UNTIL_DEAD = 120.0
+LONGEST_WORKER = 200
 
 
 class WorkerLock:
@@ -33,8 +34,10 @@ class WorkerLock:
         self._path.unlink(missing_ok=True)
 
 
-def is_alive_here(worker: str, home: Path) -> bool | None:
+def is_alive_here(worker: object, home: Path) -> bool | None:
     """Whether a worker that was started in this folder is alive; ``None`` if this folder has no such worker."""
+    if not isinstance(worker, str) or Path(worker).name != worker or len(worker) > LONGEST_WORKER:
+        return None  # the storage of someone else may name any file
     path = _lock_path(worker, home)
     if not path.exists():
         return None

@@ -1,9 +1,11 @@
 """Parameters of a search space: from ``{int: {low: 32, high: 128, step: 16}}`` to Optuna's distribution."""
 
 import json
+import reprlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import optuna
@@ -14,6 +16,8 @@ from fmnist_pl.errors import UserError
 KINDS = {"int": IntDistribution, "float": FloatDistribution}
 FORMS = "{int: {low, high}}, {float: {low, high}} or {categorical: [..]}"
 PLAIN = (str, int, float, bool, type(None))
+LARGEST = {"int": 2**53, "float": 1e300}
+"""Samplers calculate with floats, which hold whole numbers exactly up to 2**53."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class Condition:
     """Holds if another parameter has one of these values, or lies between these bounds (inclusive)."""
 
     key: str
-    values: tuple[Any, ...] = ()
+    values: tuple[Any, ...] | None = None
     low: float = -float("inf")
     high: float = float("inf")
 
@@ -30,13 +34,26 @@ class Condition:
         if self.key not in params:
             return False
         value = params[self.key]
-        if self.values:
+        if self.values is not None:
             return value in self.values
         return isinstance(value, int | float) and self.low <= value <= self.high
 
+    def numbers(self) -> list[int | float]:
+        """The numbers at which the condition begins or ceases to hold."""
+        ends = (self.low, self.high) if self.values is None else self.values
+        return [end for end in ends if isinstance(end, int | float)]
+
+    def also(self, other: "Condition") -> "Condition":
+        """The condition that holds where this one and another one on the same parameter hold."""
+        if self.values is not None:
+            return Condition(self.key, tuple(value for value in self.values if other.holds({self.key: value})))
+        if other.values is not None:
+            return other.also(self)
+        return Condition(self.key, None, max(self.low, other.low), min(self.high, other.high))
+
     def __str__(self) -> str:
-        if self.values:
-            return f"{self.key} is {' or '.join(str(value) for value in self.values)}"
+        if self.values is not None:
+            return f"{self.key} is {' or '.join(str(value) for value in self.values) or 'two values at once'}"
         return f"{self.key} is between {self.low:g} and {self.high:g}"
 
 
@@ -69,7 +86,7 @@ class Parameter:
             case IntDistribution(low=low, high=high, step=step):
                 return (high - low) // step + 1
             case FloatDistribution(low=low, high=high, step=step):
-                return None if step is None else round((high - low) / step) + 1
+                return round((high - low) / step) + 1 if step else 1 if low == high else None
         return len(self.choices or ())
 
     def values(self) -> Iterator[Any]:
@@ -82,7 +99,7 @@ class Parameter:
     def ends(self) -> list[Any]:
         """Values that suffice to test whether the config accepts this parameter: all choices, or low and high."""
         if isinstance(self.distribution, IntDistribution | FloatDistribution):
-            return [self.distribution.low, self.distribution.high]
+            return list(dict.fromkeys([self.distribution.low, self.distribution.high]))
         return list(self.choices or ())
 
     def contains(self, value: Any) -> bool:
@@ -98,14 +115,21 @@ class Parameter:
         """Some of the values for which a condition on this parameter holds; empty if it never holds."""
         candidates: list[Any] = self.ends()
         if self.choices is None:
-            low, high = self.ends()
-            wanted = [value for value in condition.values or (condition.low,) if isinstance(value, int | float)]
-            candidates = [min(max(value, low), high) for value in wanted if value == value]  # without NaN
-            size = self.size()
-            if size is not None:
-                places = [int((value - low) // self.distribution.step) for value in candidates]  # type: ignore[attr-defined]
-                candidates = [self._number(min(place + more, size - 1)) for place in places for more in (0, 1)]
+            low, high = candidates[0], candidates[-1]
+            candidates = [min(max(number, low), high) for number in condition.numbers()]
+            if self.size() is not None:
+                candidates = [self._number(place) for value in candidates for place in self._places_around(value)]
         return [value for value in candidates if condition.holds({self.key: value})]
+
+    def groups(self, conditions: Iterable[Condition]) -> Iterator[tuple[Any, int]]:
+        """All values in groups for which the same conditions on this parameter hold: one of each, and how many."""
+        if self.choices is not None:
+            yield from ((choice, 1) for choice in self.choices)
+            return
+        ends = {number for condition in conditions for number in condition.numbers()}
+        starts = sorted({0, *(place for end in ends for place in self._places_around(end))})
+        for start, following in pairwise([*starts, self.size() or 0]):
+            yield self._number(start), following - start
 
     def __str__(self) -> str:
         match self.distribution:
@@ -122,6 +146,13 @@ class Parameter:
         assert isinstance(self.distribution, IntDistribution | FloatDistribution), "a range"
         return min(self.distribution.low + place * (self.distribution.step or 0), self.distribution.high)
 
+    def _places_around(self, value: float) -> range:
+        """Places of a range with a step that lie next to a number, one more on each side for the rounding."""
+        assert isinstance(self.distribution, IntDistribution | FloatDistribution), "a range"
+        low, size = self.distribution.low, self.size() or 1
+        place = int((min(max(value, low), self.distribution.high) - low) // (self.distribution.step or 1))
+        return range(max(place - 1, 0), min(place + 3, size))
+
 
 def read_parameter(key: str, written: Any) -> Parameter:
     """Read a parameter as written in a search's file.
@@ -130,7 +161,7 @@ def read_parameter(key: str, written: Any) -> Parameter:
         UserError: The form is unknown, or the range is empty.
     """
     if not isinstance(written, dict):
-        raise UserError(f"space.{key} is {written!r}: write {FORMS}")
+        raise UserError(f"space.{key} is {_short(written)}: write {FORMS}")
     kinds = [kind for kind in written if kind != "when"]
     if len(kinds) != 1 or kinds[0] not in (*KINDS, "categorical"):
         raise UserError(f"space.{key} is {', '.join(map(str, kinds)) or 'empty'}: write {FORMS}, and at most a when")
@@ -144,11 +175,12 @@ def read_parameter(key: str, written: Any) -> Parameter:
 
 def _read_range(key: str, kind: str, content: Any) -> BaseDistribution:
     if not isinstance(content, dict) or not {"low", "high"} <= set(content) <= {"low", "high", "step", "log"}:
-        raise UserError(f"space.{key}.{kind} is {content!r}: give low and high, and optionally step or log")
-    numbers = {name: value for name, value in content.items() if name != "log"}
-    for name, value in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, int if kind == "int" else int | float):
-            raise UserError(f"space.{key}.{kind}.{name} is {value!r}: give {'an' if kind == 'int' else 'a'} {kind}")
+        raise UserError(f"space.{key}.{kind} is {_short(content)}: give low and high, and optionally step or log")
+    if not isinstance(content.get("log", False), bool):
+        raise UserError(f"space.{key}.{kind}.log is {_short(content['log'])}: give true or false")
+    for name in ("low", "high", "step"):
+        if name in content:
+            _check_number(f"space.{key}.{kind}.{name}", content[name], kind)
     if content["low"] > content["high"]:
         raise UserError(f"space.{key} is empty: low {content['low']} is above high {content['high']}")
     try:
@@ -161,9 +193,23 @@ def _read_range(key: str, kind: str, content: Any) -> BaseDistribution:
         raise UserError(f"space.{key}.{kind} is {content!r}: give finite numbers, and a larger step") from error
 
 
+def _check_number(name: str, value: Any, kind: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int if kind == "int" else int | float):
+        raise UserError(f"{name} is {_short(value)}: give {'an' if kind == 'int' else 'a'} {kind}")
+    if not abs(value) <= LARGEST[kind]:  # not: NaN compares false
+        raise UserError(f"{name} is {_short(value)}: give a finite number of at most {LARGEST[kind]:.16g}")
+
+
 def _read_choices(key: str, content: Any) -> dict[Any, Any]:
     if not isinstance(content, list | dict) or not content:
-        raise UserError(f"space.{key}.categorical is {content!r}: list at least one choice, or {{name: choice}}")
+        raise UserError(f"space.{key}.categorical is {_short(content)}: list at least one choice, or {{name: choice}}")
+    try:
+        json.dumps(content, allow_nan=False)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UserError(
+            f"space.{key}.categorical has a choice that is not plain data ({error}): give finite numbers, texts, "
+            "true, false, null, lists or mappings"
+        ) from error
     if isinstance(content, dict):
         return dict(content)
     labels = [choice if isinstance(choice, PLAIN) else _label(choice) for choice in content]
@@ -183,18 +229,25 @@ def _label(choice: Any) -> str:
 
 def _read_conditions(owner: str, when: Any) -> tuple[Condition, ...]:
     if not isinstance(when, dict) or not when:
-        raise UserError(f"space.{owner}.when is {when!r}: write {{other key: value}}, [values] or {{min: .., max: ..}}")
-    return tuple(_read_condition(owner, key, wanted) for key, wanted in when.items())
+        raise UserError(
+            f"space.{owner}.when is {_short(when)}: write {{other key: value}}, [values] or {{min: .., max: ..}}"
+        )
+    return tuple(_read_condition(f"space.{owner}.when.{key}", key, wanted) for key, wanted in when.items())
 
 
-def _read_condition(owner: str, key: str, wanted: Any) -> Condition:
+def _read_condition(name: str, key: str, wanted: Any) -> Condition:
     if isinstance(wanted, dict):
         if not wanted or not set(wanted) <= {"min", "max"}:
-            raise UserError(f"space.{owner}.when.{key} is {wanted!r}: give min, max or both")
-        if any(isinstance(end, bool) or not isinstance(end, int | float) for end in wanted.values()):
-            raise UserError(f"space.{owner}.when.{key} is {wanted!r}: min and max are numbers")
-        return Condition(key, (), wanted.get("min", -float("inf")), wanted.get("max", float("inf")))
+            raise UserError(f"{name} is {_short(wanted)}: give min, max or both")
+        for end, value in wanted.items():
+            _check_number(f"{name}.{end}", value, "float")
+        return Condition(key, None, wanted.get("min", -float("inf")), wanted.get("max", float("inf")))
     values = tuple(wanted) if isinstance(wanted, list) else (wanted,)
     if not values:
-        raise UserError(f"space.{owner}.when.{key} is empty: name a value")
+        raise UserError(f"{name} is empty: name a value")
     return Condition(key, values)
+
+
+def _short(value: Any) -> str:
+    """A value for a message."""
+    return reprlib.repr(value)

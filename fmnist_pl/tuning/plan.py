@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +16,12 @@ from fmnist_pl.errors import UserError
 from fmnist_pl.training.options import resolve_config
 from fmnist_pl.tuning.dotted_keys import set_keys
 from fmnist_pl.tuning.search import Search
-from fmnist_pl.tuning.space import LARGEST_COUNT, Params, Space
+from fmnist_pl.tuning.space import LARGEST_GRID, Params, Space
 
 DEFAULT_TRIALS = 50
+MOST_CHECKS = 100
+MOST_KEYS_TO_TRY = 30
+"""Bounds on the time before the first trial: train.py reads a config in about a tenth of a second."""
 EPOCHS = "trainer.max_epochs"
 TRIAL_SETTINGS = {
     "trainer.devices": 1,
@@ -74,24 +78,23 @@ class Plan:
         )
         return definition
 
-    def trainings(self, config: Config) -> list[Config]:
-        """Config of each training of a trial: every fold, for every seed."""
-        configs = []
-        for repeat in range(self.search.repeats):
-            for fold in range(self.search.folds or 1):
-                values: dict[str, Any] = {"seed_everything": config["seed_everything"] + repeat}
-                if self.search.folds:
-                    values |= {"data.num_folds": self.search.folds, "data.fold": fold}
-                configs.append(set_keys(config, values))
-        return configs
+    def training(self, config: Config, number: int) -> Config:
+        """Config of one training of a trial: every fold, for every seed, numbered from 0."""
+        repeat, fold = divmod(number, self.search.folds or 1)
+        values: dict[str, Any] = {"seed_everything": config["seed_everything"] + repeat}
+        if self.search.folds:
+            values |= {"data.num_folds": self.search.folds, "data.fold": fold}
+        return set_keys(config, values)
 
     def trial_trainings(self, params: Params) -> list[Config]:
         """Config of each training of the trial with these params."""
-        return self.trainings(self.space.apply(params, self.trial_config))
+        config = self.space.apply(params, self.trial_config)
+        return [self.training(config, number) for number in range(self.search.scores_per_trial)]
 
-    def best_file_config(self, params: Params, threads: int) -> Config:
+    def best_file_config(self, params: Params, threads: int | None) -> Config:
         """Config for best.yaml: the first training of a trial, which train.py repeats to the same score."""
-        return set_keys(self.trial_trainings(params)[0], {"name": self.search.name, "threads": threads})
+        first = self.training(self.space.apply(params, self.trial_config), 0)
+        return set_keys(first, {"name": self.search.name, "threads": threads})
 
     def refit_config(self, best: Config) -> Config:
         """Config of the refit, from the best config at full length."""
@@ -134,8 +137,8 @@ def check_plan(plan: Plan) -> None:
         UserError: It rejects one; the message names the key.
     """
     search, space = plan.search, plan.space
-    first = plan.trainings(plan.trial_config)[-1]
-    _check("overrides", first)
+    _check_kinds("overrides", plan.full_config)
+    first = _check("overrides", plan.training(plan.trial_config, search.scores_per_trial - 1))
     if str(first["trainer"]["devices"]) not in ("1", "auto"):
         raise UserError("a trial runs on one device: set overrides.trainer.devices to 1, and --workers to several")
     if first["data"]["num_folds"] is None and first["data"]["val_fraction"] == 0:
@@ -144,13 +147,13 @@ def check_plan(plan: Plan) -> None:
         )
     if search.sampler_name == "grid":
         next(space.configurations())  # raises if a parameter is continuous
-        if search.n_trials is None and space.size() is None:
+        if search.n_trials is None and (space.size() or LARGEST_GRID + 1) > LARGEST_GRID:
             raise UserError(
-                f"space: the grid has more than {LARGEST_COUNT:,} configurations; give --n-trials, or larger steps"
+                f"space: the grid has more than {LARGEST_GRID:,} configurations; give --n-trials, or larger steps"
             )
     for params in search.points:
         space.check_params(params)
-    for merged in _merged(list(space.samples())):
+    for merged in _merged(space.samples()):
         params = space.complete(merged)
         try:
             _check("space", space.apply(params, plan.trial_config))
@@ -171,7 +174,7 @@ def check_refit(plan: Plan) -> None:
 
 def _rejected_key(plan: Plan, params: Params) -> str | None:
     """The key without which the config would be accepted, if it is a single one."""
-    for key in params:
+    for key in list(params)[:MOST_KEYS_TO_TRY]:
         rest = {other: value for other, value in params.items() if other != key}
         try:
             _check("space", plan.space.apply(rest, plan.trial_config))
@@ -181,7 +184,7 @@ def _rejected_key(plan: Plan, params: Params) -> str | None:
     return None
 
 
-def _merged(samples: list[Params]) -> list[Params]:
+def _merged(samples: Iterable[Params]) -> list[Params]:
     """The same values in fewer configurations, as far as they agree."""
     merged: list[Params] = []
     for sample in samples:
@@ -191,13 +194,27 @@ def _merged(samples: list[Params]) -> list[Params]:
                 break
         else:
             merged.append(dict(sample))
+            if len(merged) > MOST_CHECKS:
+                raise UserError(
+                    f"space: its choices and conditions need more than {MOST_CHECKS} configs to be checked; "
+                    "give int or float ranges in place of long lists, or fewer conditions"
+                )
     return merged
 
 
-def _check(what: str, config: Config) -> None:
+def _check(what: str, config: Config) -> Config:
+    """The complete config, as train.py reads it."""
+    _check_kinds(what, config)
     with tempfile.TemporaryDirectory() as folder:
         path = write_config(config, Path(folder, "config.yaml"))
         try:
-            resolve_config(["fit", "--config", str(path)])
+            return resolve_config(["fit", "--config", str(path)])
         except UserError as error:
             raise UserError(f"{what}: {error}") from error
+
+
+def _check_kinds(what: str, config: Config) -> None:
+    """Check the keys that a search reads itself, before train.py reads the config."""
+    for key, kind in (("data", dict), ("trainer", dict), ("seed_everything", int)):
+        if not isinstance(config[key], kind):
+            raise UserError(f"{what}: {key} is {config[key]!r}; give {'an int' if kind is int else 'its keys'}")

@@ -28,21 +28,24 @@ from fmnist_pl.tuning.worker import Worker
 
 SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_TO_STOP = 60.0
+WORKERS_PER_CORE = 4
 PACKAGE_ROOT = Path(__file__).parents[2]
 
 
-def cores_per_worker(workers: int) -> int:
-    """Cores of this process, shared equally."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(cores // workers, 1)
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def devices_of_workers(workers: int, per_device: int, accelerator: str = "auto") -> list[str | None]:
     """GPU of each worker, in turn, for CUDA_VISIBLE_DEVICES; ``None`` on the CPU.
 
     Raises:
-        UserError: There are more workers than the GPUs may have.
+        UserError: There are more workers than the cores can serve, or than the GPUs may have.
     """
+    most = WORKERS_PER_CORE * available_cores()
+    if workers > most:
+        raise UserError(f"workers is {workers}: this machine has {available_cores()} cores; give at most {most}")
     count = torch.cuda.device_count() if accelerator in ("auto", "gpu", "cuda") else 0
     if count == 0:
         return [None] * workers
@@ -56,6 +59,16 @@ def devices_of_workers(workers: int, per_device: int, accelerator: str = "auto")
     return [names[worker % count] for worker in range(workers)]
 
 
+def devices_of(plan: Plan) -> list[str | None]:
+    """GPU of each worker of a plan.
+
+    Raises:
+        UserError: There are too many workers.
+    """
+    accelerator = str(plan.trial_config["trainer"]["accelerator"])
+    return devices_of_workers(plan.search.workers, plan.search.workers_per_device, accelerator)
+
+
 class Pool:
     """The worker processes of one search: started, watched, replaced when they die, stopped with the search."""
 
@@ -63,9 +76,8 @@ class Pool:
         search = plan.search
         self._task = json.dumps({"search": dataclasses.asdict(search), "base": plan.base}, default=str)
         self._home, self._respawns = search.home, 2 * plan.budget
-        accelerator = str(plan.trial_config["trainer"]["accelerator"])
-        self._devices = devices_of_workers(search.workers, search.workers_per_device, accelerator)
-        self._threads = cores_per_worker(search.workers)
+        self._devices = devices_of(plan)
+        self._threads = max(available_cores() // search.workers, 1)
         self._processes: dict[int, subprocess.Popen[str]] = {}
 
     def run(self, on_look: Callable[[], None]) -> None:

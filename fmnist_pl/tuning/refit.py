@@ -1,17 +1,16 @@
 """The refit: the best config, trained at full length and tested once; skipped if done, resumed if stopped."""
 
-import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
 from filelock import FileLock, Timeout
 
-from fmnist_pl.config import Config, recipe_of
+from fmnist_pl.config import Config, read_yaml, recipe_of
 from fmnist_pl.errors import UserError
+from fmnist_pl.reporting.runs import CONFIG, METRICS, json_file
 from fmnist_pl.training import train
 from fmnist_pl.tuning.plan import Plan, write_config
 from fmnist_pl.tuning.study import TrialQueue
@@ -36,11 +35,11 @@ def refit(plan: Plan, queue: TrialQueue, config: Config, best_trial: int) -> dic
     """
     home = plan.search.home
     versions = [folder for folder in _versions(home) if has_recipe(folder, config)]
-    done = next((folder for folder in versions if (folder / "metrics.json").exists()), None)
-    if done is not None:
-        print(f"\nthe refit was done before: {done}", flush=True)
-        metrics: dict[str, Any] = json.loads((done / "metrics.json").read_text())
-        return metrics
+    for done in versions:
+        metrics = _metrics(done)
+        if metrics is not None:
+            print(f"\nthe refit was done before: {done}", flush=True)
+            return metrics
     checkpoint = _checkpoint_to_resume(plan, queue.plan, versions, best_trial)
     path = home / FILE_NAME
     write_config(config, path, f"# best config of the search at full length: python train.py fit --config {path}\n")
@@ -103,16 +102,28 @@ def _checkpoint_to_resume(plan: Plan, searched: Plan, versions: list[Path], best
 
 def _versions(home: Path) -> list[Path]:
     """Folders of all refits, newest first."""
-    return sorted(home.glob("refit/version_*"), key=lambda path: -int(path.name.removeprefix("version_")))
+    numbered = {folder: folder.name.removeprefix("version_") for folder in home.glob("refit/version_*")}
+    return sorted((folder for folder in numbered if numbered[folder].isdecimal()), key=lambda f: -int(numbered[f]))
+
+
+def _metrics(folder: Path) -> dict[str, Any] | None:
+    """Metrics of a finished refit; ``None`` if it is not finished or its file is damaged."""
+    try:
+        metrics = json_file(folder / METRICS)
+    except UserError:
+        return None
+    return metrics if isinstance(metrics, dict) else None
 
 
 def has_recipe(folder: Path, config: Config) -> bool:
     """Whether a run was trained with the recipe of this config."""
-    path = folder / "config.yaml"
-    had = yaml.safe_load(path.read_text()) if path.exists() else None
-    if had is None:
+    try:
+        had = read_yaml(folder / CONFIG)
+    except UserError:
+        return False
+    if not isinstance(had, dict):
         return False
     before, now = recipe_of(had), recipe_of(config)
-    if now["data"]["source"] == "auto":  # the run's config has the source that it found
-        now["data"]["source"] = before["data"]["source"]
+    if now["data"]["source"] == "auto" and isinstance(before.get("data"), dict):
+        now["data"]["source"] = before["data"].get("source")  # the run's config has the source that it found
     return before == now

@@ -28,7 +28,7 @@ def write_results(queue: TrialQueue) -> list[Path]:
     best = next(iter(queue.ranked()), None)
     if best is None:
         return written
-    config = plan.best_file_config(best.params, best.user_attrs["threads"])
+    config = plan.best_file_config(best.params, best.user_attrs.get("threads"))
     comment = f"# python train.py fit --config {home / BEST}\n# trial {best.number}: {values_text(best)}\n"
     written.append(write_config(config, home / BEST, comment))
     written.append(_write_text(top_table(queue), home / TOP))

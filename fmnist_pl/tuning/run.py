@@ -13,12 +13,12 @@ import torch
 from optuna.trial import TrialState
 
 from fmnist_pl.atomic_files import copy_file
-from fmnist_pl.config import Config
+from fmnist_pl.config import Config, check_name
 from fmnist_pl.console import exit_code_of
 from fmnist_pl.errors import StoppedError, UserError
 from fmnist_pl.tuning.command_line import parse, search_from
 from fmnist_pl.tuning.plan import Plan, base_config, check_plan, check_refit
-from fmnist_pl.tuning.pool import Pool
+from fmnist_pl.tuning.pool import Pool, devices_of
 from fmnist_pl.tuning.progress import Progress
 from fmnist_pl.tuning.refit import refit
 from fmnist_pl.tuning.results import BEST, top_table, write_results
@@ -75,8 +75,14 @@ def main(args: list[str] | None = None) -> int:
     return exit_code_of(lambda: tune(parse(sys.argv[1:] if args is None else args)))
 
 
-def _run(plan: Plan) -> Outcome:
+def _check(plan: Plan) -> None:
     check_plan(plan)
+    if plan.search.workers > 1:
+        devices_of(plan)
+
+
+def _run(plan: Plan) -> Outcome:
+    _check(plan)
     queue = open_study(plan)
     _print_plan(queue)
     progress = Progress(queue)
@@ -109,7 +115,7 @@ def _run_stages(plan: Plan) -> Outcome:
     """Run the stages one after another, each from the best config of the previous one."""
     stages, base = _stages(plan.search), plan.full_config
     for stage in stages:
-        check_plan(Plan(stage, base))
+        _check(Plan(stage, base))
     outcome = None
     for number, stage in enumerate(stages, 1):
         print(f"\nstage {number} of {len(stages)}", flush=True)
@@ -131,7 +137,10 @@ def _stages(search: Search) -> list[Search]:
     stages = []
     for number, keys in enumerate(search.stages, 1):
         own = {key: value for key, value in keys.items() if key != "name"}
-        study = {"study_name": f"{search.name}-{number}-{keys.get('name', 'stage')}", "folder": str(search.home)}
+        if own.get("stages"):
+            raise UserError(f"stage {number}: stages is given; a stage has no stages: write all of them in one list")
+        name = check_name(str(keys.get("name", "stage")), f"stage {number}: name")
+        study = {"study_name": f"{search.name}-{number}-{name}", "folder": str(search.home)}
         try:
             stages.append(search_from(shared | own | study))
         except UserError as error:

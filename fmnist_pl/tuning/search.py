@@ -4,11 +4,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from fmnist_pl.config import check_name
 from fmnist_pl.errors import UserError
 
 Objective = Literal["accuracy", "parameters"]
 Sampler = Literal["tpe", "random", "grid", "qmc", "gp", "cmaes", "nsgaii"]
 Pruner = Literal["none", "median", "hyperband", "halving"]
+
+BOUNDS = {
+    "n_trials": (1, 1_000_000),
+    "epochs": (1, 100_000),
+    "folds": (2, 100),
+    "repeats": (1, 100),
+    "seed": (0, 2**32 - 1),
+    "workers": (1, None),  # at most what the machine's cores and GPUs allow (pool.py)
+    "workers_per_device": (1, None),
+    "keep": (0, None),
+    "refit_epochs": (1, 100_000),
+}
+"""Least and greatest value of each number."""
+MOST_STAGES = 50
+LARGEST_SAMPLER_ARGUMENT = 100_000
+"""Samplers allocate memory by their numbers (``n_ei_candidates``)."""
 
 
 @dataclass(frozen=True)
@@ -73,18 +90,14 @@ class Search:
     refit_overrides: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("n_trials", "epochs", "repeats", "workers", "workers_per_device", "refit_epochs"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UserError(f"{name} is {value}: give at least 1")
-        if self.folds is not None and self.folds < 2:
-            raise UserError(f"folds is {self.folds}: give at least 2, or null for one validation split")
-        if self.keep < 0:
-            raise UserError(f"keep is {self.keep}: give the number of trials that keep their weights, 0 for none")
+        check_name(self.name, "study_name")
+        self._check_numbers()
         if not self.space and not self.stages:
             raise UserError("space is empty: name the keys to search (see configs/search/dense.yaml)")
         if self.storage is not None and self.storage.startswith("sqlite") and self.workers > 1:
             raise UserError("storage is sqlite, which supports one worker: omit storage, or give postgresql://..")
+        if len(self.stages) > MOST_STAGES:
+            raise UserError(f"stages holds {len(self.stages):,} searches: give at most {MOST_STAGES}")
         if "seed" in self.sampler_args:
             raise UserError("sampler_args contains a seed: give --seed, from which the seed of each trial is derived")
         self._check_objectives()
@@ -117,6 +130,17 @@ class Search:
     def scores_per_trial(self) -> int:
         """Number of trainings of a trial."""
         return (self.folds or 1) * self.repeats
+
+    def _check_numbers(self) -> None:
+        for name, (least, most) in BOUNDS.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UserError(f"{name} is {value}: give at least {least}")
+            if value is not None and most is not None and value > most:
+                raise UserError(f"{name} is {value}: give at most {most:,}")
+        for name, value in self.sampler_args.items():
+            if isinstance(value, int | float) and value > LARGEST_SAMPLER_ARGUMENT:
+                raise UserError(f"sampler_args.{name} is {value}: give at most {LARGEST_SAMPLER_ARGUMENT:,}")
 
     def _check_objectives(self) -> None:
         if not self.objectives or len(set(self.objectives)) < len(self.objectives):

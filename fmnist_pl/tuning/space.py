@@ -8,8 +8,8 @@ import optuna
 
 from fmnist_pl.config import Config
 from fmnist_pl.errors import UserError
-from fmnist_pl.tuning.dotted_keys import set_keys
-from fmnist_pl.tuning.parameters import Parameter, read_parameter
+from fmnist_pl.tuning.dotted_keys import check_key, set_keys
+from fmnist_pl.tuning.parameters import Condition, Parameter, read_parameter
 
 Params = dict[str, Any]
 """A configuration of the space: the number, or the label of the choice, of each active parameter."""
@@ -17,7 +17,11 @@ Params = dict[str, Any]
 SEARCH_ONLY = "$"
 """First character of keys that are not config keys: a depth, say, which conditions of other keys name."""
 
-LARGEST_COUNT = 100_000
+LARGEST_GRID = 100_000
+MOST_VALUES = 1000
+"""Choices, ends of ranges and values in conditions of a space: the time to check it grows with their number."""
+MOST_CASES = 4096
+"""Sets of inactive parameters that `Space.size` distinguishes at a time."""
 
 
 class Space:
@@ -29,7 +33,18 @@ class Space:
         Raises:
             UserError: A parameter has an unknown form or an empty range, or its condition never holds.
         """
-        self.parameters = _in_order({key: read_parameter(key, value) for key, value in written.items()})
+        parameters = {check_key(key): read_parameter(key, value) for key, value in written.items()}
+        conditions = [condition for parameter in parameters.values() for condition in parameter.conditions]
+        count = sum(len(p.ends()) for p in parameters.values()) + sum(
+            len(c.values or (c.low, c.high)) for c in conditions
+        )
+        if count > MOST_VALUES:
+            raise UserError(
+                f"space names {count:,} choices, ends of ranges and values of conditions; give at most "
+                f"{MOST_VALUES:,}, int or float ranges in place of long lists"
+            )
+        self.parameters = _in_order(parameters)
+        self._activating = _activating(self.parameters)
 
     def suggest(self, trial: optuna.Trial) -> Params:
         """Sample a configuration with a trial."""
@@ -47,23 +62,31 @@ class Space:
         endless = [parameter.key for parameter in self.parameters if parameter.size() is None]
         if endless:
             raise UserError(f"space.{endless[0]} is continuous, so there is no grid: give it a step, or choices")
-        yield from self._extend({}, self.parameters)
+        levels: list[Iterator[Params]] = [iter([{}])]  # level n: params of the first n parameters
+        while levels:
+            params = next(levels[-1], None)
+            if params is None:
+                levels.pop()
+            elif len(levels) > len(self.parameters):
+                yield params
+            else:
+                levels.append(_extended(params, self.parameters[len(levels) - 1]))
 
     def size(self) -> int | None:
-        """Number of configurations, by multiplication; ``None`` if it is infinite or above `LARGEST_COUNT`."""
+        """Number of configurations; ``None`` if it is infinite, or the conditions have too many cases to count it."""
         if any(parameter.size() is None for parameter in self.parameters):
             return None
-        counts = Counter({frozenset[str](): 1})  # partial configurations, by the later parameters inactive in them
-        for parameter in self.parameters:
-            following: Counter[frozenset[str]] = Counter()
+        places = {parameter.key: place for place, parameter in enumerate(self.parameters)}
+        counts = Counter({0: 1})  # partial configurations, by the later parameters inactive in them, as bits
+        for place, parameter in enumerate(self.parameters):
+            following: Counter[int] = Counter()
+            when_active, when_inactive = self._later_inactive(parameter, places)
             for inactive, count in counts.items():
-                excluded = self._excluded(parameter, parameter.key not in inactive)
-                if excluded is None:
+                cases = when_inactive if inactive >> place & 1 else when_active
+                for bits, values in cases.items():
+                    following[(inactive | bits) & ~(1 << place)] += count * values
+                if len(following) > MOST_CASES:
                     return None
-                for keys, values in excluded.items():
-                    following[inactive - {parameter.key} | keys] += count * values
-            if following.total() > LARGEST_COUNT:
-                return None
             counts = following
         return counts.total()
 
@@ -80,10 +103,7 @@ class Space:
         """Partial configurations in which every parameter takes its ends, or each of its choices, at least once."""
         for parameter in self.parameters:
             for value in parameter.ends():
-                params: Params = {}
-                self._activate(parameter, params)
-                params[parameter.key] = value
-                yield params
+                yield self._activating[parameter.key] | {parameter.key: value}
 
     def complete(self, params: Params) -> Params:
         """Fill in every active parameter that `params` omits with its first value."""
@@ -115,35 +135,22 @@ class Space:
             if all(condition.holds(params) for condition in parameter.conditions):
                 yield parameter
 
-    def _extend(self, params: Params, rest: tuple[Parameter, ...]) -> Iterator[Params]:
-        if not rest:
-            yield dict(params)
-            return
-        parameter, *others = rest
-        if not all(condition.holds(params) for condition in parameter.conditions):
-            yield from self._extend(params, tuple(others))
-            return
-        for value in parameter.values():
-            yield from self._extend({**params, parameter.key: value}, tuple(others))
+    def _later_inactive(self, owner: Parameter, places: dict[str, int]) -> tuple[Counter[int], Counter[int]]:
+        """How many values of a parameter make which others inactive, as bits: if it is active, and if it is not."""
+        named = [(1 << places[p.key], c) for p in self.parameters for c in p.conditions if c.key == owner.key]
+        when_active: Counter[int] = Counter()
+        for value, count in owner.groups([condition for _, condition in named]):
+            when_active[sum({bit for bit, condition in named if not condition.holds({owner.key: value})})] += count
+        return when_active, Counter({sum({bit for bit, _ in named}): 1})
 
-    def _excluded(self, owner: Parameter, active: bool) -> Counter[frozenset[str]] | None:
-        """How many values of a parameter make which others inactive; ``None`` above `LARGEST_COUNT` values."""
-        size = (owner.size() or 0) if active else 1
-        if size > LARGEST_COUNT:
-            return None
-        named = [(p.key, c) for p in self.parameters for c in p.conditions if c.key == owner.key]
-        if not named or not active:
-            return Counter({frozenset(key for key, _ in named): size})
-        values = ({owner.key: value} for value in owner.values())
-        return Counter(frozenset(key for key, condition in named if not condition.holds(value)) for value in values)
 
-    def _activate(self, parameter: Parameter, params: Params) -> None:
-        """Give the parameters that the conditions name values for which they hold."""
-        by_key = {other.key: other for other in self.parameters}
-        for condition in parameter.conditions:
-            owner = by_key[condition.key]
-            self._activate(owner, params)
-            params[owner.key] = owner.examples(condition)[0]
+def _extended(params: Params, parameter: Parameter) -> Iterator[Params]:
+    """Params with each value of one more parameter, or as they are where it is inactive."""
+    if not all(condition.holds(params) for condition in parameter.conditions):
+        yield params
+        return
+    for value in parameter.values():
+        yield {**params, parameter.key: value}
 
 
 def _in_order(parameters: dict[str, Parameter]) -> tuple[Parameter, ...]:
@@ -155,9 +162,6 @@ def _in_order(parameters: dict[str, Parameter]) -> tuple[Parameter, ...]:
         if not ready:
             raise _no_order(next(iter(waiting.values())), parameters)
         for parameter in ready:
-            for condition in parameter.conditions:
-                if not ordered[condition.key].examples(condition):
-                    raise UserError(f"space.{parameter.key} is never active: no value fulfils when {condition}")
             ordered[parameter.key] = waiting.pop(parameter.key)
     return tuple(ordered.values())
 
@@ -165,6 +169,35 @@ def _in_order(parameters: dict[str, Parameter]) -> tuple[Parameter, ...]:
 def _no_order(parameter: Parameter, parameters: dict[str, Parameter]) -> UserError:
     for condition in parameter.conditions:
         if condition.key not in parameters:
-            known = ", ".join(key for key in parameters if key != parameter.key)
+            known = ", ".join(key for key in parameters if key != parameter.key)[:200]
             return UserError(f"space.{parameter.key}.when names {condition.key}, which is not in the space ({known})")
     return UserError(f"space.{parameter.key}.when is circular: its conditions depend on {parameter.key}")
+
+
+def _activating(parameters: tuple[Parameter, ...]) -> dict[str, Params]:
+    """For each parameter, values of others under which it is active.
+
+    Raises:
+        UserError: There are none, or a condition names a value that the other parameter does not have.
+    """
+    by_key = {parameter.key: parameter for parameter in parameters}
+    needed: dict[str, dict[str, Condition]] = {}  # also what the parameters named by the conditions need
+    activating: dict[str, Params] = {}
+    for parameter in parameters:
+        needs = needed[parameter.key] = {}
+        for condition in parameter.conditions:
+            for value in condition.values or ():
+                if not by_key[condition.key].contains(value):
+                    raise UserError(
+                        f"space.{parameter.key}.when names {condition.key} {str(value)[:80]}, which is not among "
+                        f"{str(by_key[condition.key])[:200]}"
+                    )
+            for each in (condition, *needed[condition.key].values()):
+                needs[each.key] = needs[each.key].also(each) if each.key in needs else each
+        activating[parameter.key] = {}
+        for key, condition in needs.items():
+            examples = by_key[key].examples(condition)
+            if not examples:
+                raise UserError(f"space.{parameter.key} is never active: no value fulfils when {condition}")
+            activating[parameter.key][key] = examples[0]
+    return activating

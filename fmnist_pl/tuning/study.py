@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +20,10 @@ from fmnist_pl.tuning.samplers import make_pruner, make_sampler, next_params
 from fmnist_pl.tuning.storage import open_storage, study_lock
 
 DEFINITION = "definition"
+ATTRIBUTES = {
+    "attempts": int, "worker": str, "threads": int, "seconds": int | float, "scores": list, "reason": str
+}  # fmt: skip
+"""Attributes of a trial, and their types."""
 ATTEMPTS = 2
 """Number of times that a trial is started: its process may die once."""
 
@@ -117,7 +121,7 @@ class TrialQueue:
                 trial = self.study.ask()
                 self.plan.space.suggest(trial)
             return trial
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, ArithmeticError, AttributeError, MemoryError) as error:  # by sampler_args
             self.requeue_lapsed()
             name = self.plan.search.sampler_name
             raise UserError(f"sampler {name} cannot sample: {' '.join(str(error).split())}") from error
@@ -138,9 +142,10 @@ def open_study(plan: Plan) -> TrialQueue:
     search = plan.search
     try:
         search.home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", error)
         raise UserError(
-            f"cannot write the study's folder {search.home}: {error.strerror}; choose another with --folder"
+            f"cannot write the study's folder {search.home}: {reason}; choose another with --folder"
         ) from error
     storage = open_storage(search.storage, search.home)
     pruner = make_pruner(plan)
@@ -155,12 +160,13 @@ def open_study(plan: Plan) -> TrialQueue:
         if DEFINITION not in study.user_attrs and not study.get_trials(deepcopy=False):
             study.set_user_attr(DEFINITION, plan.definition)
     _check_definition(plan, study.user_attrs.get(DEFINITION))
+    _check_trials(plan, study.get_trials(deepcopy=False))
     return TrialQueue(plan, storage, study)
 
 
-def _check_definition(plan: Plan, before: dict[str, Any] | None) -> None:
+def _check_definition(plan: Plan, before: Any) -> None:
     search = plan.search
-    if before is None:
+    if not isinstance(before, dict) or not isinstance(before.get("config"), dict):
         raise UserError(f"the study {search.name} was not made by tune.py: give another name with --study-name")
     before = before | {"config": recipe_of(before["config"])}  # of a version that wrote more keys
     difference = next(_differences(before, plan.definition), None)
@@ -169,6 +175,31 @@ def _check_definition(plan: Plan, before: dict[str, Any] | None) -> None:
             f"the study {search.name} in {search.home} was made by another search ({difference}): "
             "give this search its own name with --study-name"
         )
+
+
+def _check_trials(plan: Plan, trials: list[FrozenTrial]) -> None:
+    """Check all that the search reads of its trials: a storage may be damaged, or from someone else."""
+    search, parameters = plan.search, {parameter.key: parameter for parameter in plan.space.parameters}
+    for trial in trials:
+        attributes, values = trial.user_attrs, trial.values if trial.state == TrialState.COMPLETE else []
+        is_sound = (
+            all(key in parameters and parameters[key].contains(value) for key, value in trial.params.items())
+            and all(isinstance(attributes[name], kind) for name, kind in ATTRIBUTES.items() if name in attributes)
+            and all(isinstance(step, int) for step in trial.intermediate_values)
+            and _are_numbers(trial.intermediate_values.values())
+            and _are_numbers(attributes.get("scores", []))
+            and _are_numbers(values or [])
+            and (trial.state != TrialState.COMPLETE or len(values or []) == len(search.objectives))
+        )
+        if not is_sound:
+            raise UserError(
+                f"trial {trial.number} of the study {search.name} in {search.home} is damaged, or not of this search: "
+                "give this search its own name with --study-name"
+            )
+
+
+def _are_numbers(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, int | float) for value in values)
 
 
 def _differences(before: Any, now: Any, key: str = "") -> Iterator[str]:

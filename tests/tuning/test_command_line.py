@@ -117,6 +117,37 @@ def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         (["--overrides.data.val_fraction", "0", "--points", "[]"], "data.val_fraction is 0"),
         (["--overrides.trainer.devices", "2"], "overrides.trainer.devices"),
         (["--refit-resume", "true", "--keep", "0"], "refit_resume .*keep"),
+        (["--n-trials", "1000000000"], "n_trials is 1000000000: give at most 1,000,000"),
+        (["--repeats", "1000000000"], "repeats is 1000000000: give at most 100"),
+        (["--folds", "1000000000"], "folds is 1000000000: give at most 100"),
+        (["--epochs", "1000000000"], "epochs is 1000000000: give at most"),
+        (["--seed", "-1"], "seed is -1: give at least 0"),
+        (["--workers", "100000"], "workers is 100000: .* cores; give at most"),
+        (["--sampler-args", "{n_ei_candidates: 1000000000}"], "sampler_args.n_ei_candidates is 1000000000"),
+        (["--sampler-args", "{n_ei_candidates: .inf}"], "sampler_args.n_ei_candidates is inf"),
+        (["--stages", str([{"space": {}}] * 51)], "stages holds 51 searches: give at most 50"),
+        (["--stages", "[{stages: [{space: {}}]}]"], "stage 1: stages"),
+        (["--stages", "[{name: ../../x}]"], "stage 1: name.*'../../x'"),
+        (["--stages", "[{name: [1]}]"], "stage 1: name"),
+        (["--overrides.model.init_args.blocks.1000000000", "3"], "blocks.1000000000: .*at most 999"),
+        (["--overrides.model.init_args.blocks.²", "3"], "blocks.²"),
+        (["--overrides", "{3: 4}"], "'3' is not a key"),
+        (["--overrides.trainer", "null"], "overrides.* trainer"),
+        (["--overrides.data", "[]"], "overrides.* data"),
+        (["--overrides.seed_everything", "many"], "overrides.* seed_everything"),
+        (["--space", "{3: 4}"], "'3' is not a key"),
+        (
+            ["--space.data.batch_size", f"{{categorical: {list(range(1, 200))}}}", "--points", "[]"],
+            "space: .* more than 100 configs",
+        ),
+        (["--space.x", "{categorical: [1], when: {data.batch_size: [64, 63]}}"], "space.x.when .*batch_size 63"),
+        (["--space.optimizer.init_args.lr", "{float: {low: -1, high: 0.1}}"], "space.optimizer.init_args.lr: .*-1"),
+        (["--space.optimizer.init_args.lr", "{float: {low: .nan, high: 0.1}}"], "space.optimizer.init_args.lr.* nan"),
+        (["--space.x", "[" * 10_000], ""),
+        *(
+            (["--study-name", name], "study_name.*")
+            for name in ("../x", "a/b", "..", ".", "x" * 300, "\x1b[31m", "a\n")
+        ),
     ],
 )
 def test_a_bad_flag_is_one_clear_line(
@@ -128,6 +159,36 @@ def test_a_bad_flag_is_one_clear_line(
     assert said.count("\n") == 1
     assert "secret" not in said
     assert not list(tmp_path.rglob("trial_*")), "nothing was trained"
+
+
+LAUGHS = "a0: &a0 [1, 1]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 30))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        LAUGHS.encode(),
+        b"base: dense.yaml\nspace: &s {x: *s}\n",
+        b"space: " + b"[" * 10_000,
+        b"base: dense.yaml\nbase: cnn.yaml\n",
+        b"base: \xff\n",
+        b"- base\n",
+        b"just words\n",
+        b"",
+        b"{3: 4}\n",
+        b"base: dense.yaml\nspace: {x: {categorical: [2020-01-01, !!binary aGk=]}}\n",
+        b"base: dense.yaml\nspace: [1]\n",
+        b"base: !!python/object/apply:os.system [id]\n",
+    ],
+)
+def test_a_bad_file_is_one_clear_line(content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "search.yaml"
+    path.write_bytes(content)
+    assert main(["--config", str(path), "--folder", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+    assert len(said) < 500
 
 
 def test_places_of_a_tuple_beside_other_keys_are_sound() -> None:

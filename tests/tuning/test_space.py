@@ -1,5 +1,7 @@
 """Spaces: how they are written, which configurations they have, which configs these make."""
 
+import datetime
+import math
 from typing import Any
 
 import optuna
@@ -105,17 +107,55 @@ def test_endless_spaces_have_no_grid() -> None:
         ({"a": {"categorical": [3, 3]}}, "names a choice twice"),
         ({"a": {"categorical": [1], "when": {"b": 1}}}, "space.a.when names b"),
         ({"a": {"categorical": [1], "when": {"a": 1}}}, "space.a.when is circular"),
-        ({"a": {"categorical": [1]}, "b": {"categorical": [1], "when": {"a": 2}}}, "space.b is never active: .*a is 2"),
+        (
+            {"a": {"categorical": [1]}, "b": {"categorical": [1], "when": {"a": [1, 2]}}},
+            "space.b.when .*a 2, .* among 1",
+        ),
         ({"a": {"categorical": [1]}, "b": {"categorical": [1], "when": {"a": {"above": 2}}}}, "give min, max or both"),
         ({"a": {"categorical": [1]}, "b": {"categorical": [1], "when": 3}}, "when is 3: write"),
         (
             {"a": {"categorical": [1]}, "b": {"categorical": [1], "when": {"a": {"min": "x"}}}},
-            "min and max are numbers",
+            "space.b.when.a.min is 'x': give a float",
         ),
         (
             {"a": {"categorical": ["x"]}, "b": {"categorical": [1], "when": {"a": {"min": 1}}}},
             "space.b is never active",
         ),
+        (
+            {
+                "a": {"categorical": [1, 2]},
+                "b": {"categorical": [3], "when": {"a": 1}},
+                "c": {"categorical": [1], "when": {"a": 2, "b": 3}},
+            },
+            "space.c is never active: .*a",
+        ),
+        (
+            {
+                "a": {"int": {"low": 0, "high": 9}},
+                "b": {"categorical": [3], "when": {"a": {"max": 3}}},
+                "c": {"categorical": [1], "when": {"a": {"min": 5}, "b": 3}},
+            },
+            "space.c is never active: .*a is between 5 and 3",
+        ),
+        ({"a": {"float": {"low": math.nan, "high": 1}}}, "space.a.float.low is nan: give a finite number"),
+        ({"a": {"float": {"low": 0, "high": math.inf}}}, "space.a.float.high is inf: give a finite number"),
+        ({"a": {"float": {"low": 0, "high": 1, "step": math.nan}}}, "space.a.float.step is nan"),
+        ({"a": {"int": {"low": 0, "high": 10**400}}}, "space.a.int.high is .* at most 9007199254740992"),
+        ({"a": {"int": {"low": 1, "high": 2, "log": "yes"}}}, "space.a.int.log is 'yes': give true or false"),
+        ({"a": {"categorical": [0.1, math.nan]}}, "space.a.categorical .*give finite numbers"),
+        ({"a": {"categorical": [[1], {"b": math.inf}]}}, "space.a.categorical .*give finite numbers"),
+        ({"a": {"categorical": [datetime.date(2020, 1, 1)]}}, "space.a.categorical .*not plain data"),
+        (
+            {"a": {"categorical": [1]}, "b": {"categorical": [1], "when": {"a": {"max": 10**400}}}},
+            "when.a.max .*finite",
+        ),
+        ({"a": {"categorical": [*range(5000)]}}, "space names 5,000 .*at most 1,000"),
+        ({f"a{i}": {"int": {"low": 0, "high": 9}} for i in range(600)}, "space names 1,200 .*at most 1,000"),
+        ({3: {"categorical": [1]}}, "'3' is not a key"),
+        ({"a..b": {"categorical": [1]}}, "'a..b' is not a key"),
+        ({"a.\n": {"categorical": [1]}}, "is not a key"),
+        ({".".join("a" * 30): {"categorical": [1]}}, "is not a key: write up to 20 names"),
+        ({"sizes.1000000000": {"categorical": [1]}}, "sizes.1000000000: .*at most 999"),
     ],
 )
 def test_what_is_no_space(written: dict[str, Any], expected: str) -> None:
@@ -154,21 +194,22 @@ def test_which_values_a_parameter_has(written: dict[str, Any], value: Any, insid
     assert Space({"a": written}).parameters[0].contains(value) == inside
 
 
-LARGE = {"int": {"low": 0, "high": 2**70}}
+LARGE = {"int": {"low": 1, "high": 2**50}}
 
 
 @pytest.mark.parametrize(
-    "written",
+    ("written", "size"),
     [
-        {"a": LARGE},
-        {"a": {"float": {"low": 0, "high": 1, "step": 1e-15}}},
-        {"a": LARGE, "b": {"categorical": [1], "when": {"a": {"min": 2**69}}}},
-        {"a": LARGE, "b": {"categorical": [1], "when": {"a": [7, 2**70]}}},
-        {f"a{i}": {"categorical": [1, 2]} for i in range(200)},
+        ({"a": LARGE}, 2**50),
+        ({"a": {"float": {"low": 0, "high": 1, "step": 1e-12}}}, 10**12 + 1),
+        ({"a": {"float": {"low": 0.1, "high": 0.1}}}, 1),
+        ({"a": LARGE, "b": {"categorical": [1, 2], "when": {"a": {"min": 2**49}}}}, 2**50 + 2**49 + 1),
+        ({"a": LARGE, "b": {"categorical": [1, 2, 3], "when": {"a": [7, 2**50]}}}, 2**50 + 4),
+        ({f"a{i}": {"categorical": [1, 2]} for i in range(200)}, 2**200),
     ],
 )
-def test_a_large_space_is_counted_without_lists(written: dict[str, Any]) -> None:
-    assert Space(written).size() is None
+def test_a_large_space_is_counted_without_lists(written: dict[str, Any], size: int) -> None:
+    assert Space(written).size() == size
     assert next(Space(written).configurations())
 
 
@@ -177,6 +218,20 @@ def test_a_chain_of_conditions_is_counted_without_going_through_it() -> None:
     for i in range(1, 300):
         chain[f"a{i}"] = {"int": {"low": 0, "high": 9}, "when": {f"a{i - 1}": 0}}
     assert Space(chain).size() == 9 * 299 + 10
+
+
+def test_a_web_of_conditions_is_sampled_without_going_through_it() -> None:
+    web: dict[str, Any] = {"a0": {"categorical": [0, 1]}, "a1": {"categorical": [0, 1]}}
+    for i in range(2, 200):
+        web[f"a{i}"] = {"categorical": [0, 1], "when": {f"a{i - 1}": 0, f"a{i - 2}": 0}}
+    assert dict.fromkeys(web, 0) in list(Space(web).samples())
+
+
+def test_conditions_with_too_many_cases_are_not_counted() -> None:
+    switches: dict[str, Any] = {f"a{i}": {"categorical": [0, 1]} for i in range(100)}
+    switches |= {f"b{i}": {"categorical": [0, 1], "when": {f"a{i}": 0}} for i in range(100)}
+    assert Space(switches).size() is None
+    assert next(Space(switches).configurations())
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A study without training: which trials are claimed, by whom, and how many."""
 
 import time
+import tracemalloc
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -198,6 +199,21 @@ def test_a_heartbeat_that_does_not_change_is_death(monkeypatch: pytest.MonkeyPat
     assert not monitor.has_stopped(beating)
 
 
+@pytest.mark.parametrize("sampler", ["random", "grid"])
+def test_a_space_without_end_is_drawn_from_at_once(sampler: str, queue: Callable[..., TrialQueue]) -> None:
+    space = {
+        "seed_everything": {"int": {"low": 0, "high": 2**32 - 1}},
+        "model.init_args.dropout": {"float": {"low": 0.0, "high": 0.5, "step": 1e-12}},
+        "data.batch_size": {"categorical": [32, 64], "when": {"seed_everything": {"min": 2**31}}},
+    }
+    tracemalloc.start()
+    started = time.monotonic()
+    assert len(claim_all(queue(sampler=sampler, space=space, n_trials=3))) == 3
+    assert time.monotonic() - started < 30
+    assert tracemalloc.get_traced_memory()[1] < 100 * 2**20
+    tracemalloc.stop()
+
+
 def test_another_space_under_the_same_name_is_refused(queue: Callable[..., TrialQueue]) -> None:
     queue()
     with pytest.raises(UserError, match="space.*lr.*--study-name"):
@@ -208,27 +224,3 @@ def test_another_space_under_the_same_name_is_refused(queue: Callable[..., Trial
         queue(overrides={"model.init_args.dropout": 0.5})
     queue(n_trials=9, sampler="random", workers=2, keep=1)  # how to search may change
     queue(overrides={"threads": 1, "name": "other", "trainer.accelerator": "auto"})  # so may machine and output keys
-
-
-def test_a_study_of_someone_else_is_refused(queue: Callable[..., TrialQueue], tmp_path) -> None:
-    url = f"sqlite:///{tmp_path}/study.db"
-    optuna.create_study(storage=url, study_name="quick").optimize(lambda trial: 0.0, n_trials=1)
-    with pytest.raises(UserError, match="quick.*--study-name"):
-        queue(storage=url)
-
-
-def test_half_a_line_of_a_killed_worker_does_no_harm(queue: Callable[..., TrialQueue]) -> None:
-    trials = queue(n_trials=4)
-    claim_all(queue(n_trials=2))
-    journal = trials.plan.search.home / "journal.log"
-    with journal.open("a") as file:
-        file.write('{"op_code": 4, "wor')
-    assert len(claim_all(queue(n_trials=4))) == 2
-    assert len(queue(n_trials=4).trials(TrialState.COMPLETE)) == 4
-
-
-def test_a_file_that_is_no_journal_is_one_clear_line(queue: Callable[..., TrialQueue], tmp_path) -> None:
-    (tmp_path / "tune/quick").mkdir(parents=True)
-    (tmp_path / "tune/quick/journal.log").write_text("hello\nthere\n")
-    with pytest.raises(UserError, match=r"journal\.log.*--study-name"):
-        queue()

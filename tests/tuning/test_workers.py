@@ -194,6 +194,14 @@ def test_gpus_are_dealt_out(monkeypatch: pytest.MonkeyPatch) -> None:
         devices_of_workers(4, 1)
 
 
+def test_no_more_workers_than_the_cores_can_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fmnist_pl.tuning.pool.available_cores", lambda: 2)
+    assert devices_of_workers(8, 1, "cpu") == [None] * 8
+    for accelerator in ("cpu", "auto"):
+        with pytest.raises(UserError, match="workers is 9: .*2 cores; give at most 8"):
+            devices_of_workers(9, 100, accelerator)
+
+
 def test_a_worker_process_imports_nothing_heavy_before_its_quick_imports() -> None:
     heavy = "torch", "lightning", "optuna", "jsonargparse"
     script = f"import sys, fmnist_pl.tuning; sys.exit(str([name for name in {heavy} if name in sys.modules] or ''))"
