@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from fmnist_pl.errors import UserError
 
 Config = dict[str, Any]
@@ -44,6 +46,18 @@ def find_config(name: str, folder: Path = CONFIG_FOLDER) -> Path:
 def known_configs(folder: Path = CONFIG_FOLDER) -> str:
     """The names of the configs in a folder, for messages."""
     return ", ".join(sorted(path.name for path in folder.glob("*.yaml")))
+
+
+def read_yaml(path: Path, what: str = "config") -> Any:
+    """Read a YAML file.
+
+    Raises:
+        UserError: The file cannot be read or is not YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UserError(f"cannot read the {what} {path}: {' '.join(str(error).split())}") from error
 
 
 def recipe_of(config: Config) -> Config:

@@ -18,11 +18,12 @@ from tests.conftest import ROOT
 BASE = {
     "__init__": "",
     "errors": "",
+    "foreign_text": "",
     "start_up": "",
     "weights": "",
     "atomic_files": "errors",
     "config": "errors",
-    "console": "errors",
+    "console": "errors foreign_text",
 }
 MAY_IMPORT = {
     "data": "",
