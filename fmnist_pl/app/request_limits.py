@@ -9,7 +9,7 @@ from typing import Any
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fmnist_pl.app.uploads import UPLOADS_ONLY, is_upload
+from fmnist_pl.app.uploads import UPLOADS_ONLY, has_room, is_upload
 from fmnist_pl.photos.decode import MAX_BYTES
 
 POLICY = (
@@ -20,7 +20,7 @@ POLICY = (
 
 API = "/gradio_api"
 UPLOAD, EVENT = f"{API}/upload", f"{API}/queue/join"
-MAX_REQUEST = {UPLOAD: MAX_BYTES + 2**20, EVENT: 2**16, f"{API}/cancel": 2**16, f"{API}/reset": 2**16}
+MAX_REQUEST = {UPLOAD: MAX_BYTES + 2**20, EVENT: 2**14, f"{API}/cancel": 2**14, f"{API}/reset": 2**14}
 """Path that takes a POST -> largest body in bytes. The page uses none of gradio's other routes that take one."""
 
 HOST = re.compile(r"(?P<name>[^\s:/@\[\]]+|\[[^\s/@\[\]]+\])(:\d{1,5})?")
@@ -82,6 +82,8 @@ class RequestLimits:
             return 404, "there is nothing here"
         if b"transfer-encoding" in headers or not length.isdecimal() or len(length) > 12 or int(length) > limit:
             return 413, f"at most {limit:,} bytes"
+        if scope["path"] == UPLOAD and not has_room():
+            return 507, "the disk of this server is almost full: free some space"
         return None
 
     def _is_own(self, host: str) -> bool:

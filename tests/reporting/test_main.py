@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from fmnist_pl.data.facts import CLASSES
+from fmnist_pl.errors import UserError
 from fmnist_pl.reporting.__main__ import main
+from fmnist_pl.reporting.runs import read_history
 from tests.conftest import ROOT
 from tests.reporting.conftest import Reported
 from tests.reporting.html_page import Page
@@ -170,3 +172,12 @@ def test_pipes_and_folders_of_other_names(tmp_path: Path, capsys: pytest.Capture
         assert name in capsys.readouterr().err
     assert main(["compare", "x" * 300, "y"]) == 1
     assert capsys.readouterr().err.startswith("error: xxx")
+
+
+@pytest.mark.parametrize(
+    "history", ["{}", "[5]", '[{"epoch": "x"}]', '[{"loss": 1}]', '[{"epoch": 0, "train/loss": [1]}]', "[" * 100_000]
+)
+def test_a_history_that_no_run_wrote(history: str, tmp_path: Path) -> None:
+    (tmp_path / "history.json").write_text(history)
+    with pytest.raises(UserError, match=r"history.json"):
+        read_history(tmp_path / "history.json")
