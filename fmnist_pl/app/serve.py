@@ -1,5 +1,7 @@
 """Start the server of the page; by default only this machine can reach it."""
 
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ LOCAL = "runs on this machine; photos are not sent elsewhere"
 
 
 def serve(model: Path | None = None, host: str = "127.0.0.1", port: int = 7860, block: bool = True) -> Any:
-    """Serve the page until Ctrl-C.
+    """Serve the page until Ctrl-C or SIGTERM.
 
     Args:
         model: A checkpoint, or an exported .onnx or .safetensors; by default the weights that ship with the package.
@@ -63,6 +65,7 @@ def serve(model: Path | None = None, host: str = "127.0.0.1", port: int = 7860, 
         raise UserError(f"port {port} of {host} is not available: choose others with --port and --host") from error
     print(f"the page is at http://{host}:{port} (Ctrl-C stops it)", flush=True)
     if block:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # an exit that removes the uploads
         page.block_thread()
     return page
 
