@@ -1,5 +1,6 @@
 """What every command of the project shares: parsers and exit codes that report a user's mistake in one line."""
 
+import errno
 import re
 import sys
 from argparse import ArgumentError
@@ -11,6 +12,7 @@ from jsonargparse import ArgumentParser, get_loader, set_loader
 
 from fmnist_pl.config import check_yaml
 from fmnist_pl.errors import UserError
+from fmnist_pl.foreign_text import printable
 
 HELP = "(--help explains every option)"
 UNION = re.compile(
@@ -82,12 +84,18 @@ def exit_code_of(function: Callable[[], object]) -> int:
     """Call a function and report a user's mistake in one line.
 
     Returns:
-        0; 1 after a UserError; 130 after Ctrl-C.
+        0; 1 after a UserError or a path that is too long; 130 after Ctrl-C.
     """
     try:
         function()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(error)}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        name = printable(error.filename)
+        print(f"error: {name[:60]}...: a part of this path is too long; give at most 255 bytes", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("error: stopped", file=sys.stderr)

@@ -18,12 +18,13 @@ from tests.conftest import ROOT
 BASE = {
     "__init__": "",
     "errors": "",
+    "foreign_text": "",
     "start_up": "",
     "weights": "",
     "atomic_files": "errors",
     "config": "errors",
     "bounds": "config errors",
-    "console": "errors config",
+    "console": "errors config foreign_text",
 }
 MAY_IMPORT = {
     "data": "",

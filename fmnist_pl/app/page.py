@@ -7,6 +7,7 @@ import gradio as gr
 
 from fmnist_pl.app.answer import Answer, answer, enlarged
 from fmnist_pl.app.examples import Examples
+from fmnist_pl.app.uploads import UPLOADS_ONLY, is_upload
 from fmnist_pl.errors import UserError
 from fmnist_pl.photos.decode import read_photo
 from fmnist_pl.photos.prepare import prepare
@@ -72,6 +73,8 @@ def make_page(predictor: Predictor, examples: Examples, model: str) -> gr.Blocks
         photo.clear(lambda: [PROMPT, None, None, None], None, shown)
 
         def choose(event: gr.SelectData) -> list[Any]:
+            if event.index not in range(len(examples.images)):
+                raise gr.Error("There is no such image.", print_exception=False)
             return _shown(answer(predictor, examples.images[int(event.index)]))
 
         gallery.select(choose, None, shown, **options)
@@ -86,11 +89,14 @@ def _image(label: str) -> gr.Image:
         )
 
 
-def _of_photo(predictor: Predictor, payload: dict[str, Any] | None) -> list[Any]:
-    if not payload or not payload.get("path"):
+def _of_photo(predictor: Predictor, payload: Any) -> list[Any]:
+    path = payload.get("path") if isinstance(payload, dict) else None
+    if not path:
         return [PROMPT, None, None, None]
     try:
-        image = prepare(read_photo(Path(payload["path"])))
+        if not is_upload(path):
+            raise UserError(UPLOADS_ONLY)
+        image = prepare(read_photo(Path(path)))
     except UserError as error:
         raise gr.Error(f"This photo cannot be used: {error}.", print_exception=False) from error
     return _shown(answer(predictor, image))

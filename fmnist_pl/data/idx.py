@@ -68,6 +68,8 @@ def _read(path: Path, magic: int, item_size: tuple[int, ...], sha256: str | None
 
 
 def _open(path: Path) -> BinaryIO:
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise UserError(f"cannot read {path}: it is not a regular file; put the IDX file there")
     return cast(BinaryIO, gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
 
 

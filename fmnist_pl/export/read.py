@@ -3,10 +3,12 @@
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from fmnist_pl.data.facts import CLASSES, IMAGE_SIZE
 from fmnist_pl.errors import UserError
 from fmnist_pl.networks.from_pixels import FromPixels
 from fmnist_pl.networks.saved import read_safetensors
@@ -62,5 +64,21 @@ def _read_onnx(path: Path) -> Run:
     except ImportError as error:
         raise UserError("an .onnx file is run by onnxruntime: pip install 'fmnist_pl[export]'") from error
     session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return lambda images: torch.from_numpy(session.run(None, {name: images.numpy()})[0])
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    images_to_probabilities = (
+        len(inputs) == len(outputs) == 1
+        and _takes(inputs[0], "tensor(uint8)", [1, IMAGE_SIZE, IMAGE_SIZE])
+        and _takes(outputs[0], "tensor(float)", [len(CLASSES)])
+    )
+    if not images_to_probabilities:
+        found = " to ".join(", ".join(f"{one.type} {one.shape}" for one in ends) for ends in (inputs, outputs))
+        raise UserError(
+            f"{path} maps {found}: give a model from uint8 images (N, 1, {IMAGE_SIZE}, {IMAGE_SIZE}) "
+            f"to float probabilities (N, {len(CLASSES)}), as python -m fmnist_pl.export writes them"
+        )
+    return lambda images: torch.from_numpy(session.run(None, {inputs[0].name: images.numpy()})[0])
+
+
+def _takes(end: Any, kind: str, size: list[int]) -> bool:
+    """Whether an input or output of an ONNX model has this type and any number of items of this size."""
+    return end.type == kind and end.shape[1:] == size and not isinstance(end.shape[0], int)

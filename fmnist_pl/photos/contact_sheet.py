@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from fmnist_pl.atomic_files import replacing
+from fmnist_pl.foreign_text import printable
 from fmnist_pl.photos.decode import read_photo
 from fmnist_pl.photos.files import Photos
 from fmnist_pl.photos.verdict import Verdict
@@ -41,7 +42,7 @@ def write_contact_sheets(folder: Path, photos: Photos, verdicts: list[Verdict]) 
     for number, start in enumerate(range(0, len(photos.paths), PER_SHEET), 1):
         part = slice(start, start + PER_SHEET)
         originals = [read_photo(path) for path in photos.paths[part]]
-        names = [path.name for path in photos.paths[part]]
+        names = [printable(path.name) for path in photos.paths[part]]
         sheets.append(folder / ("contact_sheet.png" if number == 1 else f"contact_sheet_{number}.png"))
         with plot_style(), replacing(sheets[-1], "wb") as file:
             figure = contact_sheet_figure(originals, names, photos.images[part], verdicts[part])
@@ -69,7 +70,7 @@ def contact_sheet_figure(
         right.imshow(image[0].numpy(), cmap="gray", vmin=0, vmax=255)
         for axes in (left, right):
             axes.set_axis_off()
-        cell.suptitle(_shortened(name), fontsize=8, color="dimgray")
+        cell.suptitle(_shortened(name), fontsize=8, color="dimgray", parse_math=False)
         cell.supxlabel(verdict.text, fontsize=9, weight="bold", color=ORANGE if verdict.unsure else BLUE)
     return figure
 
@@ -81,5 +82,4 @@ def _on_white(photo: Image.Image) -> Image.Image:
 
 
 def _shortened(name: str) -> str:
-    name = name.replace("$", r"\$")  # matplotlib sets text between two $ as mathematics
     return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 9]}…{name[-8:]}"

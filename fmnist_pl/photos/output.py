@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from fmnist_pl.atomic_files import replacing
+from fmnist_pl.foreign_text import csv_cell, printable
 from fmnist_pl.photos.files import Photos
 from fmnist_pl.photos.verdict import TOP, Verdict
 
@@ -15,7 +16,7 @@ def photo_table(photos: Photos, verdicts: list[Verdict]) -> str:
     for path, verdict in zip(photos.paths, verdicts, strict=True):
         cells = [text for name, probability in verdict.top for text in (name, f"{probability:.1%}")]
         cells[0] += "?" if verdict.unsure else ""
-        rows.append([str(path), *cells, f"unsure: {verdict.unsure}" if verdict.unsure else ""])
+        rows.append([printable(path), *cells, f"unsure: {verdict.unsure}" if verdict.unsure else ""])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
@@ -23,7 +24,7 @@ def photo_table(photos: Photos, verdicts: list[Verdict]) -> str:
 
 
 def write_photo_predictions(folder: Path, photos: Photos, verdicts: list[Verdict]) -> None:
-    """Write predictions.csv (photos only) and predictions.json (photos and refused files).
+    """Write predictions.csv (photos only) and predictions.json (photos and refused files, their names unchanged).
 
     Args:
         folder: The run's folder.
@@ -39,7 +40,7 @@ def write_photo_predictions(folder: Path, photos: Photos, verdicts: list[Verdict
         writer.writerow(["file", "class", "probability", *ranks[2:], "unsure"])
         for path, verdict in zip(photos.paths, verdicts, strict=True):
             cells = [text for name, probability in verdict.top for text in (name, f"{probability:.6f}")]
-            writer.writerow([path, *cells, verdict.unsure])
+            writer.writerow([csv_cell(path), *cells, verdict.unsure])
     predictions = [
         {
             "file": str(path),

@@ -7,14 +7,14 @@ from typing import Any
 
 from fmnist_pl.config import flatten, is_output
 from fmnist_pl.errors import UserError
-from fmnist_pl.reporting.runs import Run, read_run
+from fmnist_pl.reporting.runs import METRICS, Run, read_run
 from fmnist_pl.reporting.tables import markdown_table
 
 ROWS = {
-    "images": ("data_source", "{}"),
-    "seed": ("seed", "{}"),
+    "images": ("data_source", "{:s}"),
+    "seed": ("seed", "{:d}"),
     "parameters": ("params", "{:,}"),
-    "epochs": ("epochs", "{}"),
+    "epochs": ("epochs", "{:d}"),
     "training seconds": ("train_seconds", "{:.1f}"),
     "images/s": ("images_per_second", "{:,.0f}"),
     "validation accuracy": ("val.acc", "{:.4f}"),
@@ -30,6 +30,7 @@ ROWS = {
 """Name of a row -> dotted key of metrics.json, and its format."""
 
 ABSENT = "-"
+LONGEST = 200  # characters of a value in the table
 
 
 def compare(paths: Sequence[Path]) -> str:
@@ -42,7 +43,7 @@ def compare(paths: Sequence[Path]) -> str:
         Two Markdown tables: the metrics, and the config keys that differ.
 
     Raises:
-        UserError: A path is not the folder of a run, or there are fewer than two runs.
+        UserError: A path is not the folder of a run, a file of a run is damaged, or there are fewer than two runs.
     """
     if len(paths) < 2:
         raise UserError("compare needs at least two runs: give the folders of two or more runs")
@@ -57,8 +58,7 @@ def metric_rows(runs: Sequence[Run]) -> list[list[str]]:
     """One row per metric that at least one run has: its name, then its value in each run."""
     rows = []
     for name, (key, form) in ROWS.items():
-        values = [_value_at(run.metrics, key) for run in runs]
-        rows.append([name, *(ABSENT if value is None else form.format(value) for value in values)])
+        rows.append([name, *(_metric_text(run, key, form) for run in runs)])
     return [row for row in rows if set(row[1:]) != {ABSENT}]
 
 
@@ -67,7 +67,7 @@ def difference_rows(runs: Sequence[Run]) -> list[list[str]]:
     configs = [{key: _text(value) for key, value in flatten(run.config)} for run in runs]
     keys = dict.fromkeys(key for config in configs for key in config if not is_output(key))
     rows = [[key, *(config.get(key, ABSENT) for config in configs)] for key in keys]
-    return [row for row in rows if len(set(row[1:])) > 1]
+    return [[_shortened(cell) for cell in row] for row in rows if len(set(row[1:])) > 1]
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
@@ -80,11 +80,22 @@ def _names(runs: Sequence[Run]) -> list[str]:
     raise UserError(f"{runs[0].folder} is given twice: give different runs")
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, default=str)
-
-
-def _value_at(metrics: Any, key: str) -> Any:
+def _metric_text(run: Run, key: str, form: str) -> str:
+    value: Any = run.metrics
     for part in key.split("."):
-        metrics = metrics.get(part) if isinstance(metrics, dict) else None
-    return metrics
+        value = value.get(part) if isinstance(value, dict) else None
+    try:
+        return ABSENT if value is None else _shortened(form.format(value))
+    except (TypeError, ValueError, OverflowError) as error:
+        wanted = "text" if form == "{:s}" else "a number"
+        raise UserError(
+            f"{run.folder / METRICS}: {key} is {_shortened(_text(value))}, not {wanted}: is this the file of a run?"
+        ) from error
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str, skipkeys=True)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

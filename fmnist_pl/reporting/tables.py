@@ -4,6 +4,8 @@ import csv
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Any
 
+from fmnist_pl.foreign_text import printable
+
 if TYPE_CHECKING:  # tables of a comparison or a study do without torch
     from fmnist_pl.reporting.evaluation import Evaluation, Scores
 
@@ -11,7 +13,8 @@ COLUMNS = ("precision", "recall", "f1-score", "support")
 
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:
-    """Format rows of cells as an aligned Markdown table; the first row is the head."""
+    """Format rows of cells, in which anything may stand, as an aligned Markdown table; the first row is the head."""
+    rows = [[printable(cell).replace("|", r"\|") for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows

@@ -16,7 +16,7 @@ from fmnist_pl.console import HELP, OneLineErrorParser, exit_code_of
 from fmnist_pl.errors import StoppedError, UserError
 from fmnist_pl.networks.saved import Checkpoint, read_checkpoint
 from fmnist_pl.reporting.predictions_csv import write_predictions
-from fmnist_pl.reporting.runs import HISTORY, json_file
+from fmnist_pl.reporting.runs import HISTORY, read_history
 from fmnist_pl.reporting.tables import summary_table
 from fmnist_pl.training.callbacks.stopwatch import Stopwatch
 from fmnist_pl.training.checkpoints import checkpoint_to_test, how_to_resume
@@ -135,9 +135,9 @@ def test(options: Options) -> Metrics:
     _start(options)
     path = options.config.ckpt_path
     checkpoint = None if path is None else read_checkpoint(Path(str(path)))
+    history = [] if checkpoint is None else _whole_history(checkpoint)
     options.trainer.test(options.model, datamodule=options.datamodule, **options.call)
     metrics = _describe(options) | {"test": _predictions(options).evaluation.as_dict()}
-    history = [] if checkpoint is None else _whole_history(checkpoint)
     _finish(options, metrics, history, None if checkpoint is None else checkpoint.epoch)
     return metrics
 
@@ -266,5 +266,5 @@ def _predictions(options: Options) -> Predictions:
 def _whole_history(checkpoint: Checkpoint) -> list[dict[str, float]]:
     """The history of the run that a checkpoint is of; the checkpoint itself holds only the epochs before it."""
     path = checkpoint.path.absolute().parents[1] / HISTORY
-    whole = json_file(path) if path.is_file() else []
+    whole = read_history(path) if path.is_file() else []
     return whole if whole[: len(checkpoint.history)] == checkpoint.history else checkpoint.history

@@ -9,6 +9,7 @@ from torch import Tensor
 from fmnist_pl.data.images import LabelledImages
 from fmnist_pl.data.loader import BatchLoader
 from fmnist_pl.errors import UserError
+from fmnist_pl.foreign_text import printable
 from fmnist_pl.networks.saved import read_safetensors
 from fmnist_pl.photos.files import Photos, load_photos
 from fmnist_pl.photos.output import photo_table, write_photo_predictions
@@ -32,7 +33,10 @@ def predict_photos(options: Options) -> None:
     if options.config.ckpt_path is None:
         model.network.load_state_dict(read_safetensors(SHIPPED).state_dict())
     device, precision = trainer.strategy.root_device, short_precision(str(trainer.precision))
-    print(f"predict {options.config.name}: photos of {data.predict_path}, {device.type}, {precision}", flush=True)
+    print(
+        f"predict {options.config.name}: photos of {printable(data.predict_path)}, {device.type}, {precision}",
+        flush=True,
+    )
     images = LabelledImages(photos.images, torch.zeros(len(photos.images), dtype=torch.long))
     batches = trainer.predict(model, BatchLoader(images, data.eval_batch_size, device=device), **options.call)
     if batches and not trainer.fast_dev_run:
@@ -53,7 +57,7 @@ def _write(options: Options, photos: Photos, probabilities: Tensor) -> None:
         sheets = write_contact_sheets(folder, photos, verdicts)
     print(f"\nfiles: {folder / 'predictions.csv'}, predictions.json{''.join(f', {sheet.name}' for sheet in sheets)}")
     for path, reason in photos.refused.items():
-        print(f"refused {path}: {reason}", file=sys.stderr)
+        print(printable(f"refused {path}: {reason}"), file=sys.stderr)
     if photos.refused:
         total = len(photos.refused) + len(photos.paths)
         raise UserError(

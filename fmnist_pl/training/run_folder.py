@@ -161,7 +161,7 @@ def _claim(folder: Path) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         taken = [path.name.removeprefix("version_") for path in folder.glob("version_*")]
-        number = max((int(text) + 1 for text in taken if text.isdigit()), default=0)
+        number = max((int(text) + 1 for text in taken if text.isdecimal()), default=0)
         while True:
             try:
                 (folder / f"version_{number}").mkdir()

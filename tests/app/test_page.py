@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,11 +15,11 @@ from typing import Any
 import pytest
 
 from fmnist_pl.photos.decode import MAX_BYTES
+from tests.app.conftest import PATIENCE
 from tests.conftest import ROOT
 from tests.photos.sample_files import encoded, png, shirt
 
 CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
-pytest.importorskip("gradio", reason="the extra `app` is not installed")
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 browser_needed = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium with chromedriver on this machine")
 FLAGS = (
@@ -28,22 +27,8 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 LOCAL = ("http://127.0.0.1:", "data:", "blob:http://127.0.0.1:")
-PATIENCE = 60  # seconds that a page may take on a busy machine
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "fmnist_pl.app", "--port", str(port)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        assert f"http://127.0.0.1:{port}" in server.stdout.readline()
-        yield f"http://127.0.0.1:{port}"
-        server.terminate()
 
 
 @pytest.fixture

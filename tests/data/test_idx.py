@@ -1,6 +1,7 @@
 """Reading one IDX file: what is sound is read, whatever is not is told in one line."""
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,10 @@ def test_another_digest(tmp_path: Path) -> None:
 def test_a_folder_in_place_of_a_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot read"):
         read_labels(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["labels", "labels.gz"])
+def test_a_pipe_in_place_of_a_file(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(UserError, match="not a regular file"):
+        read_labels(tmp_path / name)

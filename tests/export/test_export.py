@@ -180,3 +180,31 @@ def test_the_command(checkpoint: Path, tmp_path: Path) -> None:
     wrong = run("--format", "keras")
     assert (wrong.returncode, len(wrong.stderr.splitlines())) == (1, 1)
     assert "torch_export" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "classes"),
+    [
+        (1, ["N", 1, 28, 28], ["N", 10]),  # float images
+        (2, ["N", 28, 28], ["N", 10]),
+        (2, ["N", 3, 224, 224], ["N", 10]),
+        (2, [1, 1, 28, 28], [1, 10]),  # one image at a time
+        (2, ["N", 1, 28, 28], ["N", 1000]),
+    ],
+)
+def test_an_onnx_model_of_something_else(kind: int, size: list[Any], classes: list[Any], tmp_path: Path) -> None:
+    needs("onnx")
+    from onnx import TensorProto, helper
+
+    images = helper.make_tensor_value_info("x", kind, size)
+    probabilities = helper.make_tensor_value_info("y", TensorProto.FLOAT, classes)
+    steps = [
+        helper.make_node("Constant", [], ["zero"], value=helper.make_tensor("value", TensorProto.FLOAT, [1], [0.0])),
+        helper.make_node("Constant", [], ["to"], value_ints=[1 if part == "N" else part for part in classes]),
+        helper.make_node("Expand", ["zero", "to"], ["y"]),
+    ]
+    graph = helper.make_graph(steps, "other", [images], [probabilities])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    (tmp_path / "other.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(UserError, match=r"uint8 images \(N, 1, 28, 28\).*fmnist_pl.export"):
+        Predictor.from_export(tmp_path / "other.onnx")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -95,3 +96,35 @@ def test_without_any_photo_there_is_no_run(
     assert predict(tmp_path / "x.png", tmp_path / "runs") == 1
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert not (tmp_path / "runs").exists()
+
+
+def test_names_that_strangers_chose(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A formula, an escape sequence, a second line, bytes that are no UTF-8: all photos are predicted."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    names = [b"=cmd|' C calc'!A0.png", b"\x1b[2J$red$.png", b"two\nlines.png", b"\xff\xfe.png"]
+    for name in names:
+        (folder / os.fsdecode(name)).write_bytes(encoded(shirt()))
+    (folder / os.fsdecode(b"\x1b]0;title\x07\xff.txt")).write_bytes(b"no photo")
+    monkeypatch.chdir(folder)
+    assert predict("*", tmp_path, "--show") == 1
+    printed = capfd.readouterr()
+    assert (printed.out + printed.err).replace("\n", "").isprintable()
+    run = run_folder(tmp_path, "shipped")
+    cells = [row["file"] for row in table_of(run)]
+    assert cells == [r"\x1b[2J$red$.png", "'=cmd|' C calc'!A0.png", r"two\nlines.png", r"\udcff\udcfe.png"]
+    told = json.loads((run / "predictions.json").read_text())
+    assert {os.fsencode(entry["file"]) for entry in told["predictions"]} == set(names), "for programs, as they are"
+    assert (run / "contact_sheet.png").exists()
+
+
+def test_a_pipe_and_a_path_that_is_too_long(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(photos / "pipe.png")
+    assert predict(photos, tmp_path) == 1
+    assert "pipe.png: it is not a regular file" in capsys.readouterr().err
+    assert predict("x" * 300, tmp_path) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: xxx")
+    assert "255" in line

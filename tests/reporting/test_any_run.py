@@ -120,6 +120,16 @@ def test_a_checkpoint_of_another_class(reported: Reported, tmp_path: Path) -> No
         train(["test", "--ckpt_path", best, "--model", "DenseClassifier", "--trainer.default_root_dir", str(tmp_path)])
 
 
+def test_a_history_that_no_run_wrote(reported: Reported, tmp_path: Path) -> None:
+    run = tmp_path / "version_0"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "history.json").write_text("{}")
+    checkpoint = run / "checkpoints/best.ckpt"
+    checkpoint.symlink_to(reported.folder / "checkpoints/best.ckpt")
+    with pytest.raises(UserError, match=r"history.json"):
+        train(["test", "--ckpt_path", str(checkpoint), "--trainer.default_root_dir", str(tmp_path), *REPORT])
+
+
 def test_a_test_without_images(fit: Fit) -> None:
     with pytest.raises(UserError, match="trainer.limit_test_batches"):
         fit("--trainer.limit_test_batches", "0")

@@ -1,6 +1,7 @@
 """``python -m fmnist_pl.reporting``: compare runs, write the data sheet."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 
 from fmnist_pl.data.facts import CLASSES
+from fmnist_pl.errors import UserError
 from fmnist_pl.reporting.__main__ import main
+from fmnist_pl.reporting.runs import read_history
 from tests.conftest import ROOT
 from tests.reporting.conftest import Reported
 from tests.reporting.html_page import Page
@@ -107,3 +110,74 @@ def test_the_module_is_a_program(reported: Reported) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error: nowhere ")
+
+
+METRICS = {
+    "config": "dense",
+    "data_source": "synthetic",
+    "seed": 0,
+    "params": 1,
+    "test": {"acc": 0.5, "macro": {"f1": 0.5}},
+}
+FOREIGN = {
+    "a list": ([], r"metrics.json .*no keys"),
+    "nothing": ({}, r"metrics.json .*no keys"),
+    "a word for a number": (METRICS | {"params": "many"}, r"metrics.json: params is many, not a number"),
+    "a list for a number": (METRICS | {"test": {"acc": [1]}}, r"metrics.json: test.acc is \[1\], not a number"),
+    "a mapping for a number": (METRICS | {"seed": {"a": 1}}, r"metrics.json: seed is .*not a number"),
+    "a number for a word": (METRICS | {"data_source": 5}, r"metrics.json: data_source is 5, not text"),
+    "a number beyond floats": (METRICS | {"test": {"loss": 10**400}}, r"metrics.json: test.loss is 1000.*not a number"),
+    "too many digits": ('{"seed": ' + "9" * 5000 + "}", r"cannot read .*metrics.json"),
+    "too deep": ("[" * 100_000, r"cannot read .*metrics.json"),
+    "too long": ("[" + " " * 5_000_000 + "]", r"metrics.json .*larger than 4 MB"),
+    "not UTF-8": (b"\xff\xfe{}", r"cannot read .*metrics.json"),
+}
+
+
+@pytest.mark.parametrize("case", FOREIGN)
+def test_metrics_that_no_run_wrote(case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content, message = FOREIGN[case]
+    text = content if isinstance(content, str | bytes) else json.dumps(content)
+    for name, of_run in (("sound", json.dumps(METRICS)), ("foreign", text)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "metrics.json").write_bytes(of_run if isinstance(of_run, bytes) else of_run.encode())
+        (tmp_path / name / "config.yaml").write_text("seed_everything: 0\n")
+    assert main(["compare", str(tmp_path / "sound"), str(tmp_path / "foreign")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert re.search(message, line), line
+
+
+def test_what_a_foreign_run_says_is_printed_without_effect(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "metrics.json").write_text(json.dumps(METRICS | {"data_source": "\x1b[2J|" + name}))
+    (tmp_path / "a/config.yaml").write_text('x: "\\e]0;title\\a"\ny: [{2020-01-01: 1}]\n')
+    (tmp_path / "b/config.yaml").write_text("x: " + "b" * 3_000 + "\n")
+    assert main(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
+    printed = capsys.readouterr().out
+    assert printed.replace("\n", "").isprintable()
+    assert max(map(len, printed.splitlines())) < 1000
+
+
+def test_pipes_and_folders_of_other_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, file in (("a", "metrics.json"), ("b", "config.yaml")):
+        (tmp_path / name / "version_²").mkdir(parents=True)
+        (tmp_path / name / "version_²/metrics.json").write_text(json.dumps(METRICS))
+        (tmp_path / name / "version_0").mkdir()
+        (tmp_path / name / "version_0/metrics.json").write_text(json.dumps(METRICS))
+        (tmp_path / name / "version_0" / file).unlink(missing_ok=True)
+        os.mkfifo(tmp_path / name / "version_0" / file)
+        assert main(["compare", str(tmp_path / name), str(tmp_path / name)]) == 1
+        assert name in capsys.readouterr().err
+    assert main(["compare", "x" * 300, "y"]) == 1
+    assert capsys.readouterr().err.startswith("error: xxx")
+
+
+@pytest.mark.parametrize(
+    "history", ["{}", "[5]", '[{"epoch": "x"}]', '[{"loss": 1}]', '[{"epoch": 0, "train/loss": [1]}]', "[" * 100_000]
+)
+def test_a_history_that_no_run_wrote(history: str, tmp_path: Path) -> None:
+    (tmp_path / "history.json").write_text(history)
+    with pytest.raises(UserError, match=r"history.json"):
+        read_history(tmp_path / "history.json")
