@@ -40,7 +40,7 @@ def serve(model: Path | None = None, host: str = "127.0.0.1", port: int = 7860, 
         from fmnist_pl.app.page import make_page
         from fmnist_pl.app.request_limits import RequestLimits
     except ImportError as error:
-        raise UserError(f"the page needs {error.name}: pip install 'fmnist_pl[app]'") from error
+        raise UserError(f"the page needs {error.name}: pip install -e '.[app]' in the checkout") from error
     page = make_page(_predictor(model), find_examples(), _about(model))
     try:
         page.launch(

@@ -49,7 +49,7 @@ def _onnx(network: nn.Module, about: dict[str, Any]) -> bytes:
         import onnx  # noqa: F401  (torch needs both, without saying how to install them)
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise UserError(f"the format onnx needs {error.name}: pip install 'fmnist_pl[export]'") from error
+        raise UserError(f"the format onnx needs {error.name}: pip install -e '.[export]' in the checkout") from error
     with _quiet():
         program = torch.onnx.export(
             FromPixels(network),

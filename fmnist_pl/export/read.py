@@ -62,7 +62,7 @@ def _read_onnx(path: Path) -> Run:
     try:
         import onnxruntime
     except ImportError as error:
-        raise UserError("an .onnx file is run by onnxruntime: pip install 'fmnist_pl[export]'") from error
+        raise UserError("an .onnx file is run by onnxruntime: pip install -e '.[export]' in the checkout") from error
     session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     inputs, outputs = session.get_inputs(), session.get_outputs()
     images_to_probabilities = (

@@ -40,7 +40,7 @@ class Classifier(LightningModule):
     """
 
     history: list[dict[str, float]]
-    """For each epoch its number (``epoch``, from 0) and metrics (``train/loss`` etc.); saved in checkpoints."""
+    """For each epoch its number (``epoch``, from 0) and metrics (``train/loss`` etc.)."""
     multi_step: Callable[[list[Batch]], dict[str, Tensor]] | None = None
     """Trains on several batches in one call; set by the callback `training.multi_step.MultiStep`."""
     compiled: Callable[[Tensor], Tensor] | None = None
@@ -126,9 +126,6 @@ class Classifier(LightningModule):
 
     def on_test_epoch_end(self) -> None:
         self._log_metrics("test")
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["history"] = self.history
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.history = list(checkpoint.get("history", []))

@@ -1,21 +1,23 @@
 """Write checkpoints that survive a crash: ``best.ckpt`` by validation accuracy, ``last.ckpt`` of every epoch.
 
-A checkpoint holds Lightning's own state (weights, optimizer, schedule, callbacks, loops), the ``config`` of the run
-(`run_folder.RunRecorder`) and the ``history`` of its metrics (`models.Classifier`). `networks.saved` reads it.
+A checkpoint holds Lightning's own state (weights, optimizer, schedule, callbacks, loops) and `CheckpointContent`.
+`networks.saved` reads it.
 """
 
 import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning import LightningModule, Trainer
 from lightning.fabric.plugins import TorchCheckpointIO
-from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, Checkpoint, ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
 
 from fmnist_pl.atomic_files import copy_file, replacing
+from fmnist_pl.config import Config
 from fmnist_pl.errors import UserError
 from fmnist_pl.networks.checkpoint_file import load_checkpoint_file
 
@@ -53,6 +55,22 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         torch.save(checkpoint, content)
         with replacing(Path(path), "wb") as file:
             file.write(content.getbuffer())
+
+
+class CheckpointContent(Callback):
+    """Adds to every checkpoint what Lightning does not save: ``config`` of the run, ``history`` of its metrics."""
+
+    def __init__(self, config: Callable[[Trainer], Config]) -> None:
+        """Keep the source of the config.
+
+        Args:
+            config: Returns the resolved config of a trainer's run, as nested plain data.
+        """
+        self._config = config
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        checkpoint["config"] = self._config(trainer)
+        checkpoint["history"] = pl_module.history
 
 
 class LastCheckpoint(Checkpoint):

@@ -25,7 +25,7 @@ from fmnist_pl.networks.saved import read_checkpoint
 from fmnist_pl.training.arguments import complete, last_value
 from fmnist_pl.training.callbacks import StopAtAccuracy, fit_callbacks, progress_bar
 from fmnist_pl.training.callbacks.resume_check import ResumeCheck
-from fmnist_pl.training.checkpoints import AtomicCheckpointIO
+from fmnist_pl.training.checkpoints import AtomicCheckpointIO, CheckpointContent
 from fmnist_pl.training.hardware import choose_device_type, choose_precision
 from fmnist_pl.training.library_errors import mistake_behind
 from fmnist_pl.training.predictions import CollectPredictions
@@ -209,7 +209,8 @@ class Options(ParsedOptions):
         callbacks.append(CollectPredictions())
         if self.command == "fit":
             callbacks += fit_callbacks(self.datamodule, self.config_init)
-        return [*callbacks, RunRecorder(self.plain_config)]
+        recorder = RunRecorder(self.plain_config)
+        return [*callbacks, recorder, CheckpointContent(recorder.config)]
 
 
 def resolve_config(arguments: Sequence[str]) -> Config:

@@ -63,7 +63,7 @@ class RunLogger(TensorBoardLogger):
 
 
 class RunRecorder(Callback):
-    """Writes the resolved config into the run's folder and into every checkpoint."""
+    """Writes the resolved config into the run's folder."""
 
     def __init__(self, config: Config) -> None:
         """Keep the config.
@@ -81,9 +81,6 @@ class RunRecorder(Callback):
         if trainer.is_global_zero:
             with replacing(run_folder(trainer) / CONFIG) as file:
                 yaml.safe_dump(self.config(trainer), file, sort_keys=False)
-
-    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        checkpoint["config"] = self.config(trainer)
 
     def config(self, trainer: Trainer) -> Config:
         """The config, with the source that ``data.source: auto`` selected."""

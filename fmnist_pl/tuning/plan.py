@@ -15,10 +15,9 @@ from fmnist_pl.config import Config, recipe_of
 from fmnist_pl.errors import UserError
 from fmnist_pl.training.options import resolve_config
 from fmnist_pl.tuning.dotted_keys import set_keys
-from fmnist_pl.tuning.search import Search
+from fmnist_pl.tuning.search import DEFAULT_TRIALS, Search
 from fmnist_pl.tuning.space import LARGEST_GRID, Params, Space
 
-DEFAULT_TRIALS = 50
 MOST_CHECKS = 100
 MOST_KEYS_TO_TRY = 30
 """Bounds on the time before the first trial: train.py reads a config in about a tenth of a second."""

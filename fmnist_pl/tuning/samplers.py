@@ -40,7 +40,7 @@ def make_sampler(plan: Plan, number: int) -> samplers.BaseSampler:
     search, name = plan.search, plan.search.sampler_name
     package = NEEDED_PACKAGES.get(name)
     if package is not None and importlib.util.find_spec(package) is None:
-        raise UserError(f"the sampler {name} needs {package}: pip install 'fmnist_pl[samplers]'")
+        raise UserError(f"the sampler {name} needs {package}: pip install -e '.[samplers]' in the checkout")
     # the storage numbers the elements of a quasi-random sequence, and the same seed makes them one sequence
     seed = search.seed if name == "qmc" else search.seed * 1_000_003 + number
     options = QUIET.get(name, {}) | search.sampler_args

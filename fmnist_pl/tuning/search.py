@@ -24,6 +24,7 @@ BOUNDS = {
 }
 """Least and greatest value of each number."""
 MOST_STAGES = 50
+DEFAULT_TRIALS = 50  # budget of a search that names none; the help of n_trials says it too
 LARGEST_SAMPLER_ARGUMENT = 100_000
 """Samplers allocate memory by their numbers (``n_ei_candidates``)."""
 

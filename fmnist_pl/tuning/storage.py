@@ -163,7 +163,7 @@ def _open_database(url: str) -> BaseStorage:
         return RDBStorage(parsed.render_as_string(hide_password=False), engine_kwargs=options)
     except ImportError as error:
         raise UserError(
-            f"storage {shown} needs a driver ({error.name}): pip install 'fmnist_pl[postgresql]'"
+            f"storage {shown} needs a driver ({error.name}): pip install -e '.[postgresql]' in the checkout"
         ) from error
     except RuntimeError as error:
         raise UserError(

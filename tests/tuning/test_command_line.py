@@ -204,6 +204,6 @@ def test_a_sampler_that_needs_more_than_is_installed(
     monkeypatch.setitem(sys.modules, package, None)
     assert main(["--sampler", sampler, "--folder", str(tmp_path)]) == 1
     assert re.fullmatch(
-        rf"error: .*\b{sampler} needs .*{package}: pip install 'fmnist_pl\[samplers\]'\n", capsys.readouterr().err
+        rf"error: .*\b{sampler} needs .*{package}: pip install -e '.\[samplers\]'.*\n", capsys.readouterr().err
     )
     assert not list(tmp_path.rglob("trial_*")), "nothing was trained"
