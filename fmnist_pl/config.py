@@ -73,10 +73,10 @@ def check_name(value: str, key: str) -> str:
     """
     if NAME.fullmatch(value) and len(value.encode()) <= 200:
         return value
-    shown = ascii(value) if len(value) <= 80 else f"{value[:80]!a}..."
+    shown = ascii(value) if len(value) <= 40 else f"{value[:40]!a}..."
     raise UserError(
         f"{key}: {shown} cannot be the name of a folder; "
-        "give up to 80 letters, digits, spaces or . , _ + = @ ( ) -, the first a letter or a digit"
+        "give up to 80 letters, digits, spaces or . , _ + = @ ( ) - (200 bytes), the first a letter or a digit"
     )
 
 
@@ -91,9 +91,9 @@ def read_yaml(path: Path, what: str = "config") -> Any:
         UserError: It cannot be read, is not YAML, or `check_yaml` refuses it.
     """
     where = f"{what} {path}"
-    if not path.is_file():
-        raise UserError(f"{where}: no such file; give the path of a YAML file")
     try:
+        if not path.is_file():
+            raise UserError(f"{where}: no such file; give the path of a YAML file")
         with path.open("rb") as file:
             content = file.read(LARGEST_YAML + 1)
         if len(content) > LARGEST_YAML:
@@ -129,15 +129,16 @@ def check_yaml(text: str, where: str) -> None:
             sizes[ended.anchor] = values - ended.start
         if not isinstance(event, yaml.NodeEvent):
             continue
-        if collections and collections[-1].repeats_key(event):
-            raise UserError(f"{where}: the key {event.value!a:.80} is given twice; remove one of the two")
+        text_of = getattr(event, "value", None)
+        if collections and collections[-1].repeats_key(text_of):
+            raise UserError(f"{where}: the key {text_of!a:.80} is given twice; remove one of the two")
         start = values
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in sizes:
                 raise UserError(f"{where}: *{event.anchor} stands for what holds it, or for nothing; write it out")
             values += sizes[event.anchor]
         else:
-            length = len(getattr(event, "value", ""))
+            length = len(text_of or "")
             if length > LONGEST_TEXT:
                 raise UserError(f"{where}: a text in it has more than {LONGEST_TEXT:,} characters; shorten it")
             values += 1 + length // LONG_TEXT
@@ -161,13 +162,13 @@ class _Collection:
     children: int = 0
     keys: set[str] = field(default_factory=set)
 
-    def repeats_key(self, event: Any) -> bool:
-        """Count a child; whether it is a key that the mapping has already."""
+    def repeats_key(self, text: str | None) -> bool:
+        """Count a child; whether its text, if it is one, is a key that the mapping has already."""
         self.children += 1
-        if not (self.is_mapping and self.children % 2 and isinstance(event, yaml.ScalarEvent)):
+        if text is None or not (self.is_mapping and self.children % 2):
             return False
-        repeats = event.value in self.keys
-        self.keys.add(event.value)
+        repeats = text in self.keys
+        self.keys.add(text)
         return repeats
 
 

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from argparse import ArgumentError
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -17,6 +18,12 @@ UNION = re.compile(
     r"Errors: (?P<errors>.*?) Given value type: .*? Given value: (?P<value>.*)$"
 )
 SUBJECT = re.compile(r'Parser key "([^"]+)": ')
+NESTED = re.compile(r'Parser key "([^"]+)": Parser key "([^"]+)": ')
+CLASS = re.compile(
+    r"Problem with given class_path '[^']+': |Type [\w.]+\[.*?\] expects a function or a callable class: "
+    r"| Subclass types expect one of: .*? \(implicit class_path\)"
+)
+"""What jsonargparse adds to the reason why a class of a config is not accepted."""
 
 
 SHORT = 200
@@ -41,9 +48,13 @@ set_loader("yaml", _load_yaml, (yaml.YAMLError,))
 class OneLineErrors:
     """For parsers of jsonargparse: raises a UserError instead of printing the usage."""
 
+    exit_on_error: bool
+
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         if isinstance(ex, UserError):
             raise ex
+        if not self.exit_on_error:  # the parser of a class within a config: the outer one adds its key
+            raise ArgumentError(None, message) from ex
         raise UserError(f"{shorten(message)} {HELP}") from ex
 
 
@@ -87,14 +98,20 @@ def exit_code_of(function: Callable[[], object]) -> int:
 def shorten(message: str) -> str:
     """A message of jsonargparse without the types that it tried and the terms of programmers."""
     message = " ".join(message.replace(HELP, "").split())
+    message = CLASS.sub("", message)
+    while NESTED.search(message):
+        message = NESTED.sub(r'Parser key "\1.\2": ', message)
     union = UNION.match(message)
     if union:
         tried = [text.strip() for text in re.split(r"(?:^| )- ", union["errors"]) if text.strip()]
         reasons = [text for text in tried if "NoneType" not in text] or tried
-        plain = "Got value" not in union["errors"] and not union["value"].startswith(("{", "NestedArg"))
-        message = f"{union['key']}: {'; or '.join(reasons)}" + (f"; got {union['value']}" if plain else "")
+        plain = "Got value" not in union["errors"] and not re.match(r"\[?(\{|NestedArg|Namespace)", union["value"])
+        said = "; or ".join(reasons).replace(":; or ", ": ")
+        message = f"{union['key']}: {said}" + (f"; got {union['value']}" if plain else "")
+        message = re.sub(r'^([\w.]+): Parser key "', r'Parser key "\1.', message)
     message = SUBJECT.sub(r"\1: ", message)
     message = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", message)
     message = re.sub(r"(?:typing\.)?Literal\[([^\]]+)\]", r"one of \1", message)
     message = re.sub(r"Expected an? (one of|int|float|bool|str)\b", r"expected \1", message)
-    return re.sub(r"\.? Got value: ", "; got ", message)
+    message = re.sub(r"\.? Got value: ", "; got ", message)
+    return re.sub(r"; got \[?Namespace\(.*| Given value type: .*", "", message)

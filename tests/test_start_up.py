@@ -2,10 +2,13 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.conftest import NO_PICTURES, ROOT, SMALL
 
@@ -47,6 +50,7 @@ def packages(names: list[str]) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
+@pytest.mark.slow
 def test_the_way_to_the_first_step(tmp_path: Path) -> None:
     found = at_first_step(tmp_path)
     heavy = {"optuna", "sqlalchemy", "onnx", "onnxscript", "onnxruntime", "sklearn", "gradio", "jinja2", "pandas"}
@@ -56,7 +60,33 @@ def test_the_way_to_the_first_step(tmp_path: Path) -> None:
     assert found["kept"] > 100_000, "and it leaves them alone"
 
 
+@pytest.mark.slow
 def test_our_modules_bring_no_pictures_into_a_run_without(tmp_path: Path) -> None:
     found = at_first_step(tmp_path, *NO_PICTURES, "--trainer.logger", "false")
     assert not {"matplotlib", "torchvision", "scipy", "tensorboard"} & packages(found["held"]), "others may import them"
     assert "tensorboard" not in packages(found["modules"])
+
+
+SLOW_MODULE = """
+import time
+print("importing", flush=True)
+try:
+    time.sleep(60)
+except BaseException:
+    raise ImportError("as some extension modules say after Ctrl-C")
+"""
+
+
+@pytest.mark.parametrize("program", [[str(ROOT / "train.py")], [str(ROOT / "tune.py")], ["-m", "fmnist_pl.export"]])
+def test_ctrl_c_while_modules_are_imported(tmp_path: Path, program: list[str]) -> None:
+    (tmp_path / "torch.py").write_text(SLOW_MODULE)
+    process = subprocess.Popen(
+        [sys.executable, *program, "--help"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"},
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "importing\n"
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (130, "error: stopped\n")

@@ -22,6 +22,7 @@ BASE = {
     "weights": "",
     "atomic_files": "errors",
     "config": "errors",
+    "bounds": "config errors",
     "console": "errors config",
 }
 MAY_IMPORT = {

@@ -11,8 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from fmnist_pl.errors import UserError
-
 
 @dataclass(frozen=True)
 class Augment:
@@ -35,14 +33,6 @@ class Augment:
     zoom: float = 0.0
     brightness: float = 0.0
     erasing: float = 0.0
-
-    def check(self) -> None:
-        """Raise a UserError where a value is out of its range."""
-        limits = {"horizontal_flip": 1.0, "shift": 1.0, "rotation": 180.0, "shear": 80.0}
-        limits |= {"zoom": 0.9, "brightness": 1.0, "erasing": 1.0}
-        for name, highest in limits.items():
-            if not 0 <= getattr(self, name) <= highest:
-                raise UserError(f"data.augment.{name} is {getattr(self, name)}: give 0 (off) to {highest:g}")
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
         """Augment a batch.

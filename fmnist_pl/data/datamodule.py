@@ -7,12 +7,12 @@ import torch
 from lightning import LightningDataModule
 from torch import Tensor
 
+from fmnist_pl.bounds import check_bounds
 from fmnist_pl.data.augment import Augment
 from fmnist_pl.data.images import LabelledImages, TrainAndTest
 from fmnist_pl.data.loader import BatchLoader
 from fmnist_pl.data.source import load
 from fmnist_pl.data.split import split
-from fmnist_pl.errors import UserError
 
 
 class FashionMNISTDataModule(LightningDataModule):
@@ -56,12 +56,13 @@ class FashionMNISTDataModule(LightningDataModule):
             augment: Random augmentation of the training images.
             seed: Seed of the order and the augmentation; the run's own (seed_everything).
             predict_path: A photo, a folder of photos or a pattern ("my/*.jpg"), for the command predict.
+
+        Raises:
+            UserError: A number is out of its bounds.
         """
         super().__init__()
-        augment.check()
-        for name, size in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
-            if size < 1:
-                raise UserError(f"data.{name} is {size}: give at least 1")
+        sizes = {"synthetic_size": synthetic_size, "batch_size": batch_size, "eval_batch_size": eval_batch_size}
+        check_bounds({"data": sizes | {"split_seed": split_seed, "augment": vars(augment)}})
         self.source, self.root, self.verify, self.synthetic_size = source, root, verify, synthetic_size
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.val_fraction, self.num_folds, self.fold, self.train_limit = val_fraction, num_folds, fold, train_limit

@@ -37,7 +37,7 @@ def load(
         UserError: The images are not available, or are damaged.
     """
     if source == "synthetic":
-        return _draw(synthetic_size, seed)
+        return draw(synthetic_size, seed)
     folder = find_folder(root)
     if folder is None:
         try:
@@ -49,11 +49,5 @@ def load(
                 raise
             if may_download:
                 print(BANNER.format(reason=error), file=sys.stderr, flush=True)
-            return _draw(synthetic_size, seed)
+            return draw(synthetic_size, seed)
     return load_folder(folder, verify)
-
-
-def _draw(size: int, seed: int) -> TrainAndTest:
-    if size < 10:
-        raise UserError(f"data.synthetic_size is {size}: give at least 10, one for each class")
-    return draw(size, seed)

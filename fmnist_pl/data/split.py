@@ -68,6 +68,8 @@ def _check(size: int, val_fraction: float, num_folds: int | None, fold: int, tra
         raise UserError(f"data.val_fraction is {val_fraction}: give 0 (no validation) to below 1")
     if num_folds is None and val_fraction > 0 and round(size * val_fraction) == 0:
         raise UserError(f"data.val_fraction {val_fraction} of {size:,} images is none: give a larger fraction, or 0")
+    if num_folds is None and round(size * val_fraction) == size:
+        raise UserError(f"data.val_fraction: {val_fraction} of {size:,} images leaves none to train on; give less")
     if num_folds is not None and not 2 <= num_folds <= size:
         raise UserError(f"data.num_folds is {num_folds}: give 2 to {size:,} folds, or null for none")
     if num_folds is not None and not 0 <= fold < num_folds:

@@ -17,6 +17,7 @@ from fmnist_pl.data.images import Batch
 from fmnist_pl.errors import UserError
 from fmnist_pl.models.metrics import EpochMetrics
 from fmnist_pl.models.schedules import Plateau, StepSchedule
+from fmnist_pl.networks.size import check_size
 
 OptimizerFactory = Callable[[Iterable], Optimizer]
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
@@ -62,14 +63,18 @@ class Classifier(LightningModule):
                 f"model.class_weights holds {len(class_weights)} weights: give one per class, {len(CLASSES)}"
             )
         self.network = network.to(memory_format=torch.channels_last)
-        self.example_input_array = torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE)
-        _check_logits(network, self.example_input_array)
+        _check_logits(network, torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE))
         weights = None if class_weights is None else torch.tensor(class_weights)
         self.class_weights: Tensor | None
         self.register_buffer("class_weights", weights, persistent=False)
         # in a plain dict: no part of the network, its summary or its checkpoints
         self.metrics = {stage: EpochMetrics() for stage in ("train", "val", "test")}
         self.history = []
+
+    @property
+    def example_input_array(self) -> Tensor:
+        """An image (1, 1, 28, 28) in the number format of the weights, for TensorBoard's graph."""
+        return torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE, dtype=self.dtype)
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised float images (B, 1, 28, 28) to logits (B, 10)."""
@@ -211,7 +216,10 @@ class NamedClassifier(Classifier):
         shared = {name: p for name, p in inspect.signature(Classifier).parameters.items() if name != "network"}
 
         def __init__(self: NamedClassifier, **arguments: Any) -> None:  # noqa: N807
-            network = network_class(**{name: arguments[name] for name in own if name in arguments})
+            of_network = {name: arguments[name] for name in own if name in arguments}
+            with torch.device("meta"):
+                check_size(network_class(**of_network))
+            network = network_class(**of_network)
             Classifier.__init__(self, network, **{name: value for name, value in arguments.items() if name not in own})
             plain = {name: value for name, value in arguments.items() if name not in ("optimizer", "lr_scheduler")}
             self.save_hyperparameters(plain, logger=False)  # for Lightning's load_from_checkpoint

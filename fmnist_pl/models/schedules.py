@@ -16,7 +16,7 @@ class StepSchedule(LRScheduler):
 
     def factor(self, progress: float) -> float:
         """Learning rate as a fraction of the optimizer's, at ``progress`` 0 (first step) to 1 (end of the run)."""
-        raise NotImplementedError
+        return 1.0
 
     def get_lr(self) -> list[float | Tensor]:
         progress = min(self.last_epoch / self.total_steps, 1.0)

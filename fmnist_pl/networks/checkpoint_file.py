@@ -106,9 +106,9 @@ def _check_values(content: dict[str, Any], path: Path) -> None:
             raise _unsound(path, f"it holds a {type(value).__name__}")
     if tensor_bytes > TENSORS_PER_BYTE * path.stat().st_size:
         raise _unsound(path, f"its tensors take {tensor_bytes:,} bytes, more than the file holds")
-    for number, _ in enumerate(_walk(content["config"], path)):
-        if number > MOST_CONFIG_VALUES:
-            raise _unsound(path, f"its config holds more than {MOST_CONFIG_VALUES:,} values")
+    for number, value in enumerate(_walk(content["config"], path)):
+        if number > MOST_CONFIG_VALUES or isinstance(value, Tensor):
+            raise _unsound(path, f"its config is not plain data of at most {MOST_CONFIG_VALUES:,} values")
 
 
 def _walk(content: Any, path: Path) -> Iterator[Any]:
@@ -173,7 +173,7 @@ def check_finite(weights: dict[str, Tensor], path: Path) -> None:
     for name, tensor in weights.items():
         if not bool(tensor.isfinite().all()):
             raise UserError(
-                f"{path} holds weights that are not finite ({name!a}): train again, with a lower optimizer.lr"
+                f"{path} holds weights that are not finite ({name!a}): train again with a lower optimizer.lr"
             )
 
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from fmnist_pl import networks
+from fmnist_pl.bounds import check_bounds
 from fmnist_pl.config import Config
 from fmnist_pl.errors import UserError
 from fmnist_pl.networks.checkpoint_file import check_finite, load_checkpoint_file
@@ -111,9 +112,7 @@ def network_of(model: Config, path: Path) -> Config:
         return network
     name = model["class_path"].rpartition(".")[2].removesuffix("Classifier")
     if name not in networks.__all__:
-        raise UserError(
-            f"{path} holds a {_shown(model['class_path'])}, which is not known here: import its module first"
-        )
+        raise _unknown(model["class_path"], path)
     accepted = inspect.signature(getattr(networks, name)).parameters
     return {
         "class_path": f"{networks.__name__}.{name}",
@@ -159,6 +158,8 @@ def _build(network: Config, weights: dict[str, Tensor], path: Path) -> nn.Module
     check_finite(weights, path)
     weights = {name: t.float() if t.is_floating_point() else t for name, t in weights.items()}
     try:
+        if is_own:
+            check_bounds({"model": arguments})
         with torch.device("meta"):  # takes no memory, however large a network the file asks for
             built: nn.Module = kind(**arguments)
     except UserError as error:
@@ -201,10 +202,10 @@ def _class_of(network: Config, path: Path) -> tuple[Any, bool]:
     if not (inspect.isclass(kind) and issubclass(kind, nn.Module)) or not isinstance(
         network.get("init_args") or {}, dict
     ):
-        raise UserError(f"{path} holds a {_shown(class_path)}, which is not known here: import its module first")
+        raise _unknown(class_path, path)
     return kind, is_own
 
 
-def _shown(class_path: Any) -> str:
-    """A class path of a file for a message, without characters that a terminal obeys."""
-    return ascii(class_path)[:100].strip("'")
+def _unknown(class_path: Any, path: Path) -> UserError:
+    shown = ascii(class_path)[:100].strip("'")  # without characters that a terminal obeys
+    return UserError(f"{path} holds a {shown}, which is not known here: import its module first")

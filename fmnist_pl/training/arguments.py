@@ -13,6 +13,7 @@ from fmnist_pl.weights import SHIPPED
 
 CONFIG = ("--config", "-c")
 WITH_VALUE = (*CONFIG, "--ckpt_path", "--data.predict_path")
+WRITTEN_OUT = '{"'  # begins the config of a checkpoint among the arguments
 NAMES_A_MODEL = (*CONFIG, "--ckpt_path", "--model", "--help", "-h", "--print_config")
 
 
@@ -56,7 +57,7 @@ def last_value(arguments: list[str], key: str) -> Any:
     for option, text in pairwise(arguments):
         if option == f"--{key}":
             value = text
-        elif option in CONFIG:
+        elif option in CONFIG and not text.startswith(WRITTEN_OUT):
             in_file = _value_in_file(Path(text), key)
             value = value if in_file is None else in_file
     return value
@@ -88,7 +89,7 @@ def _shipped_config() -> Config:
 
 
 def _after(config: Config, arguments: list[str]) -> list[str]:
-    """The arguments after a config, so that they override it."""
+    """The arguments after a config, written out, so that they override it."""
     return ["--config", json.dumps(config), *arguments]
 
 

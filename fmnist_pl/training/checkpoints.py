@@ -5,6 +5,7 @@ A checkpoint holds Lightning's own state (weights, optimizer, schedule, callback
 """
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ BEST = "best"
 LAST = "last"
 
 
+LIGHTNING_VERSION = re.compile(r"2(\.\d{1,4}){1,3}(\.?(post|dev|rc)\d{1,8})?(\+\w{1,20})?$")
 RESUME_ENTRIES = {"loops": dict, "callbacks": dict, "optimizer_states": list, "lr_schedulers": list}
 """Entries of a checkpoint from which a training can continue, with their types."""
 
@@ -36,10 +38,12 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
         content = load_checkpoint_file(Path(path))
+        if not LIGHTNING_VERSION.match(content["pytorch-lightning_version"]):
+            raise UserError(f"{path} cannot be resumed: it is not from Lightning 2; give a last.ckpt of a fit")
         for key, kind in RESUME_ENTRIES.items():
             if not isinstance(content.get(key), kind):
                 raise UserError(
-                    f"{path} cannot be resumed: {key} is missing or no {kind.__name__}; give a last.ckpt of train.py fit"
+                    f"{path} cannot be resumed: {key} is missing or no {kind.__name__}; give a last.ckpt of a fit"
                 )
         return content
 

@@ -125,13 +125,10 @@ def _is_imported(class_path: str) -> bool:
 
 def _root_of(checkpoint: Checkpoint) -> Path | None:
     """``runs`` for ``runs/<name>/version_N/checkpoints/last.ckpt``; ``None`` for a file elsewhere."""
-    path = checkpoint.path if len(checkpoint.path.parents) > 4 else checkpoint.path.absolute()
-    folders = [folder.name for folder in path.parents[:3]]
-    is_run = (
-        folders[0] == CHECKPOINT_FOLDER
-        and folders[1].startswith("version_")
-        and folders[2] == checkpoint.config["name"]
-    )
+    path = checkpoint.path if len(checkpoint.path.parents) > 3 else checkpoint.path.absolute()
+    folders = [folder.name for folder in path.parents]
+    version = folders[1] if len(folders) > 3 else ""
+    is_run = version.startswith("version_") and folders[:3] == [CHECKPOINT_FOLDER, version, checkpoint.config["name"]]
     return path.parents[3] if is_run else None
 
 
@@ -140,7 +137,6 @@ def _value(config: Config, key: str) -> Any:
     return config[block].get(name)
 
 
-@rank_zero_only
 def _tell(path: Path, left_out: list[str]) -> None:
-    if left_out:
+    if left_out and rank_zero_only.rank == 0:
         print(f"{path}: {', '.join(left_out)} are not taken from a checkpoint; give them again", file=sys.stderr)

@@ -4,6 +4,8 @@ Lightning's loop costs about 0.5 ms per step, more than the step of a small netw
 other directly. What they compute, and what Lightning counts, is the same as with one step per call.
 """
 
+from typing import Any
+
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, WeightAveraging
@@ -13,6 +15,12 @@ from torch.optim import Optimizer
 from fmnist_pl.data.images import Batch
 from fmnist_pl.models import Classifier
 from fmnist_pl.training.callbacks.step_seeds import StepSeeds
+
+
+def loop_state(trainer: Trainer) -> dict[str, Any]:
+    """State of the training loop, as a checkpoint holds it."""
+    state: dict[str, Any] = trainer.fit_loop.state_dict()
+    return state
 
 
 class LoopCounters:

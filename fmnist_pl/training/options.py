@@ -1,20 +1,20 @@
 """The options of each command, parsed by LightningCLI, and the objects that they describe: model, data and trainer."""
 
+import inspect
+import json
+import pydoc
 import sys
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-import yaml
 from jsonargparse import ActionYesNo
-from jsonargparse.typing import PositiveInt
 from lightning import Trainer
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, ProgressBar
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
+from fmnist_pl.bounds import check_bounds
 from fmnist_pl.config import Config, check_name
 from fmnist_pl.console import OneLineErrors
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
@@ -22,13 +22,15 @@ from fmnist_pl.errors import UserError
 from fmnist_pl.models import Classifier
 from fmnist_pl.models.classifier import OptimizerFactory, SchedulerFactory
 from fmnist_pl.networks.saved import read_checkpoint
-from fmnist_pl.training.arguments import complete
+from fmnist_pl.training.arguments import complete, last_value
 from fmnist_pl.training.callbacks import StopAtAccuracy, fit_callbacks, progress_bar
 from fmnist_pl.training.callbacks.resume_check import ResumeCheck
 from fmnist_pl.training.checkpoints import AtomicCheckpointIO
 from fmnist_pl.training.hardware import choose_device_type, choose_precision
+from fmnist_pl.training.library_errors import mistake_behind
 from fmnist_pl.training.predictions import CollectPredictions
 from fmnist_pl.training.run_folder import RunLogger, RunRecorder
+from fmnist_pl.training.trainer import make_trainer
 
 __all__ = ["COMMANDS", "Options", "ParsedOptions", "StopAtAccuracy", "resolve_config"]  # configs name StopAtAccuracy
 
@@ -50,6 +52,9 @@ class OptionsParser(OneLineErrors, LightningArgumentParser):
 class ParsedOptions(LightningCLI):
     """The options of one command as ``config``; no object is made."""
 
+    plain_config: Config
+    """The parsed config as nested plain data, complete, in a form that the parser reads again."""
+
     def __init__(self, command: str, arguments: Sequence[str]) -> None:
         """Parse the arguments.
 
@@ -63,26 +68,26 @@ class ParsedOptions(LightningCLI):
         self.command = command
         self.method_arguments: list[str] = []
         completed, self._default_name = complete(command, list(arguments))
-        super().__init__(
-            Classifier,
-            FashionMNISTDataModule,
-            run=False,
-            args=completed,
-            subclass_mode_model=True,
-            auto_configure_optimizers=False,
-            load_from_checkpoint_support=False,
-            save_config_callback=None,
-            trainer_defaults=TRAINER_DEFAULTS,
-            parser_class=OptionsParser,
-            parser_kwargs={"prog": f"{Path(sys.argv[0]).name} {command}", "description": COMMANDS[command]},
-        )
-
-    @cached_property
-    def plain_config(self) -> Config:
-        """The parsed config as nested plain data, complete, in a form that the parser reads again."""
-        plain: Config = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
-        plain.pop("ckpt_path", None)
-        return plain
+        try:
+            super().__init__(
+                Classifier,
+                FashionMNISTDataModule,
+                run=False,
+                args=completed,
+                subclass_mode_model=True,
+                auto_configure_optimizers=False,
+                load_from_checkpoint_support=False,
+                save_config_callback=None,
+                trainer_defaults=TRAINER_DEFAULTS,
+                parser_class=OptionsParser,
+                parser_kwargs={"prog": f"{Path(sys.argv[0]).name} {command}", "description": COMMANDS[command]},
+            )
+        except Exception as error:
+            mistake, checkpoint = mistake_behind(error), last_value(completed, "ckpt_path")
+            is_unnamed = mistake and checkpoint and str(checkpoint) not in str(mistake)
+            if is_unnamed and self._refuses(completed[:2]):  # the config of the checkpoint alone
+                raise UserError(f"the config in {checkpoint}: {mistake}") from error
+            raise
 
     def instantiate_classes(self) -> None:
         """Make nothing."""
@@ -90,7 +95,26 @@ class ParsedOptions(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         # LightningCLI's own warns if the program has arguments of its own, as pytest has
         self.config = parser.parse_args(cast(list[str], args))
+        try:
+            self.plain_config = json.loads(parser.dump(self.config, skip_none=False, format="json"))
+        except ValueError as error:
+            raise UserError(
+                f"a class of the config cannot be written to a file: {error.__cause__}; leave it out"
+            ) from error
+        self.plain_config.pop("ckpt_path", None)
         check_name(self.config.name, "name")
+        check_bounds(self.plain_config)
+        for key in ("model", "optimizer", "lr_scheduler"):
+            _check_nulls(key, self.plain_config[key])
+
+    def _refuses(self, arguments: list[str]) -> bool:
+        """Whether these arguments alone are not valid."""
+        try:
+            self.parse_arguments(self.parser, arguments)
+            self.instantiate_classes()
+        except Exception as error:
+            return mistake_behind(error) is not None
+        return False
 
     def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument(
@@ -155,7 +179,9 @@ class Options(ParsedOptions):
             checkpoint.network()  # before its config takes any memory: it fits its weights
         self.config_init = self.parser.instantiate(self.config)
         self.model, self.datamodule = self.config_init.model, self.config_init.data
-        if checkpoint is not None and self.command != "fit":
+        if self.command == "fit":
+            self.model.configure_optimizers()  # a wrong argument shows before the images are read
+        elif checkpoint is not None:
             self.model.load_state_dict(checkpoint.state_dict)
         self.trainer = self.instantiate_trainer()
 
@@ -170,10 +196,7 @@ class Options(ParsedOptions):
         arguments["plugins"] = [*_as_list(options.plugins), AtomicCheckpointIO()]
         if not self.datamodule.has_validation:
             arguments["limit_val_batches"] = 0
-        try:
-            return Trainer(**arguments)
-        except (ValueError, TypeError, ImportError, MisconfigurationException) as error:
-            raise UserError(f"trainer: {' '.join(str(error).split())}") from error
+        return make_trainer(arguments)
 
     def _loggers(self, configured: Any, root: str) -> list[Any]:
         run_logger = RunLogger(root, self.config.name, events=configured is not False)
@@ -207,7 +230,7 @@ def _add_run_arguments(parser: LightningArgumentParser, name: str) -> None:
     parser.add_argument("--name", type=str, default=name, help="Name of the run's folder, runs/NAME/version_N.")
     parser.add_argument(
         "--threads",
-        type=PositiveInt | None,
+        type=int | None,
         default=None,
         help="CPU threads of each process; null for all cores. The last bits of sums depend on it.",
     )
@@ -232,7 +255,7 @@ def _add_fit_arguments(parser: LightningArgumentParser) -> None:
     """Options of a training alone."""
     parser.add_argument(
         "--steps_per_execution",
-        type=PositiveInt | None,
+        type=int | None,
         default=None,
         help="Optimizer steps per call of the training loop; null to choose by their size. The result is the same.",
     )
@@ -244,6 +267,17 @@ def _add_fit_arguments(parser: LightningArgumentParser) -> None:
     }
     for name, (default, text) in switches.items():
         parser.add_argument(name, type=bool, default=default, help=text)
+
+
+def _check_nulls(key: str, spec: Any) -> None:
+    """Refuse null for an argument of a class that has another default; the parser does so outside of classes alone."""
+    if not isinstance(spec, dict):
+        return
+    parameters = inspect.signature(pydoc.locate(spec["class_path"])).parameters  # type: ignore[arg-type]
+    for name, value in (spec.get("init_args") or {}).items():
+        default = parameters[name].default if name in parameters else None
+        if value is None and default is not None:
+            raise UserError(f"{key}.{name}: got null; leave it out for its default, {default}")
 
 
 def _as_list(value: Any) -> list[Any]:

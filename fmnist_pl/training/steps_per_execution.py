@@ -1,12 +1,15 @@
 """Choose how many optimizer steps one call of the training step holds."""
 
+import inspect
 from collections.abc import Callable
 
 import torch
 from lightning import Trainer
 from lightning.pytorch.callbacks import (
+    BatchSizeFinder,
     Callback,
     GradientAccumulationScheduler,
+    LearningRateFinder,
     LearningRateMonitor,
     ModelCheckpoint,
     ProgressBar,
@@ -50,7 +53,7 @@ def steps_per_execution(trainer: Trainer, model: Classifier, batch_size: int, as
     """
     if asked == 1:
         return 1
-    obstacle = _obstacle(trainer) or _unknown_lightning(trainer)
+    obstacle = _obstacle(trainer) or _obstacle_of(model) or _unknown_lightning(trainer)
     if obstacle is None:
         return asked or _by_size(trainer, model, batch_size)
     if asked is not None and trainer.is_global_zero:
@@ -96,12 +99,19 @@ def _obstacle(trainer: Trainer) -> str | None:
         return "trainer.accumulate_grad_batches counts batches"
     if trainer.max_steps != -1 or trainer.fast_dev_run or trainer.overfit_batches:
         return "trainer.max_steps, fast_dev_run and overfit_batches count steps"
-    if not (_is_all(trainer.limit_train_batches) and _is_all(trainer.val_check_interval)):
+    if not (_is_all(trainer.limit_train_batches) and _is_all(getattr(trainer, "val_check_interval", None))):
         return "trainer.limit_train_batches and val_check_interval count batches"
     for callback in trainer.callbacks:
         if _looks_at_steps(callback):
             return f"{type(callback).__name__} looks at each step"
     return None
+
+
+def _obstacle_of(model: Classifier) -> str | None:
+    step = type(model.optimizer(model.parameters())).step
+    if inspect.signature(step).parameters["closure"].default is None:
+        return None
+    return "the optimizer computes the loss several times per step"  # LBFGS
 
 
 def _unknown_lightning(trainer: Trainer) -> str | None:
@@ -112,12 +122,12 @@ def _unknown_lightning(trainer: Trainer) -> str | None:
     return None
 
 
-def _is_all(fraction: float) -> bool:
+def _is_all(fraction: float | None) -> bool:
     return isinstance(fraction, float) and fraction == 1.0
 
 
 def _looks_at_steps(callback: Callback) -> bool:
-    if isinstance(callback, GradientAccumulationScheduler):
+    if isinstance(callback, GradientAccumulationScheduler | BatchSizeFinder | LearningRateFinder):
         return True
     if isinstance(callback, ModelCheckpoint):
         return not isinstance(callback, BestCheckpoint)  # another one may save in the middle of an epoch

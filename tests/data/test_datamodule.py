@@ -40,7 +40,7 @@ def test_only_training_images_are_augmented() -> None:
 def test_bad_numbers_are_found_before_anything_else() -> None:
     with pytest.raises(UserError, match="data.fold is 9"):
         FashionMNISTDataModule(source="synthetic", synthetic_size=600, num_folds=3, fold=9).prepare_data()
-    with pytest.raises(UserError, match="data.synthetic_size is 3"):
+    with pytest.raises(UserError, match="data.synthetic_size: got 3"):
         FashionMNISTDataModule(source="synthetic", synthetic_size=3).prepare_data()
-    with pytest.raises(UserError, match=r"data.augment.zoom is 2"):
+    with pytest.raises(UserError, match=r"data.augment.zoom: got 2"):
         FashionMNISTDataModule(augment=Augment(zoom=2))

@@ -28,14 +28,14 @@ MISTAKES = {
     "an unknown optimizer": ([*FIT, "--optimizer", "Adamm"], r"Adamm"),
     "an unknown activation": ([*FIT, "--model.activation", "rellu"], r"rellu"),
     "no such checkpoint": (["test", "--ckpt_path", "nope.ckpt"], r"no checkpoint nope.ckpt"),
-    "a batch size of nothing": ([*FIT, "--data.batch_size", "0"], r"data.batch_size is 0"),
+    "a batch size of nothing": ([*FIT, "--data.batch_size", "0"], r"data.batch_size: got 0"),
     "validation of nothing": (
         ["validate", "--config", "dense.yaml", *SMALL, "--data.val_fraction", "0"],
         r"no validation",
     ),
     "too small a part": ([*FIT, "--data.val_fraction", "0.0001"], r"of 600 images is none"),
     "too many folds": ([*FIT, "--data.num_folds", "5", "--data.fold", "5"], r"data.fold is 5"),
-    "a flip beyond certainty": ([*FIT, "--data.augment.horizontal_flip", "2"], r"horizontal_flip is 2"),
+    "a flip beyond certainty": ([*FIT, "--data.augment.horizontal_flip", "2"], r"horizontal_flip: got 2"),
     "a device that is none": ([*FIT, "--trainer.accelerator", "hpu"], r"hpu"),
     "weights for too few classes": ([*FIT, "--model.class_weights", "[1, 2]"], r"class_weights"),
     "a real set that is not there": (
@@ -60,6 +60,7 @@ def test_one_line_and_a_code(
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
 
 
+@pytest.mark.slow
 def test_a_mistake_in_the_real_program(program: Callable[..., Any], tmp_path: Path) -> None:
     done = program("fit", "--config", "cnn.yaml", "--data.root", "nowhere")
     assert done.returncode == 1

@@ -51,7 +51,9 @@ class NanGuard(Callback):
 
 
 def _diverged(trainer: Trainer, what: str) -> UserError:
+    or_precision = ", or --trainer.precision 32-true" if trainer.precision == "16-true" else ""
     return UserError(
-        f"{what} (epoch {trainer.current_epoch}): lower --optimizer.lr, or set --trainer.gradient_clip_val 1.0; "
+        f"{what} (epoch {trainer.current_epoch}): "
+        f"lower --optimizer.lr, or set --trainer.gradient_clip_val 1.0{or_precision}; "
         f"earlier checkpoints are in {trainer.log_dir}/checkpoints"
     )

@@ -33,7 +33,7 @@ class EpochLines(Callback):
 
     def _print_line(self, trainer: Trainer, pl_module: LightningModule) -> None:
         metrics = trainer.callback_metrics
-        if "train/loss" not in metrics or not trainer.is_global_zero:
+        if not pl_module.history or "train/loss" not in metrics or not trainer.is_global_zero:
             return
         parts = [f"epoch {int(pl_module.history[-1]['epoch']) + 1:>3}/{trainer.max_epochs}"]
         for stage in ("train", "val"):

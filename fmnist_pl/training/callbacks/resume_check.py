@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from fmnist_pl.config import Config
 from fmnist_pl.errors import UserError
 from fmnist_pl.training.checkpoints import BestCheckpoint
+from fmnist_pl.training.multi_step import loop_state
 
 POSITION = {"epoch": 0, "next_batch": 0}  # state of a `data.loader.BatchLoader`
 
@@ -43,10 +44,9 @@ class ResumeCheck(Callback):
             if isinstance(callback, ModelCheckpoint) and not isinstance(callback, BestCheckpoint):
                 states.pop(callback.state_key, None)  # it lists files of another run, which would be removed
             elif callback.state_key in states:
-                _compare(
-                    states[callback.state_key], callback.state_dict(), f"callbacks.{type(callback).__name__}", trainer
-                )
-        loops = trainer.fit_loop.state_dict()
+                where = f"callbacks.{type(callback).__name__}"
+                _compare(states[callback.state_key], callback.state_dict(), where, trainer)
+        loops = loop_state(trainer)
         fit_loop = checkpoint["loops"].get("fit_loop")
         if isinstance(fit_loop, dict) and fit_loop.get("state_dict"):
             loops["state_dict"] = {"combined_loader": [POSITION]}
@@ -86,14 +86,15 @@ def _class_name(spec: Any) -> str | None:
 
 
 def _compare(saved: Any, fresh: Any, where: str, trainer: Trainer) -> None:
-    """Check that ``saved`` has every entry of ``fresh``, with a value of the same kind."""
+    """Check that ``saved`` has the entries of ``fresh``, with values of the same kind."""
     if isinstance(fresh, Mapping):
         if not isinstance(saved, Mapping):
             raise _misfit(trainer, where, "is no mapping")
         for key, value in fresh.items():
-            if key not in saved:
+            if key in saved:
+                _compare(saved[key], value, f"{where}.{key}", trainer)
+            elif not _may_be_missing(value, where):
                 raise _misfit(trainer, f"{where}.{key}", "is missing")
-            _compare(saved[key], value, f"{where}.{key}", trainer)
     elif isinstance(fresh, list | tuple):
         if not isinstance(saved, list | tuple) or len(saved) != len(fresh):
             raise _misfit(trainer, where, f"is no list of {len(fresh)}")
@@ -101,6 +102,13 @@ def _compare(saved: Any, fresh: Any, where: str, trainer: Trainer) -> None:
             _compare(one, other, f"{where}.{number}", trainer)
     elif not _is_same_kind(saved, fresh):
         raise _misfit(trainer, where, f"is of type {type(saved).__name__}, not {type(fresh).__name__}")
+
+
+def _may_be_missing(fresh: Any, where: str) -> bool:
+    """Whether an older release of Lightning or PyTorch may lack it: the new training then uses its own value."""
+    if fresh is None or isinstance(fresh, bool):
+        return True
+    return where.startswith(("loops", "lr_schedulers")) and not isinstance(fresh, Mapping)
 
 
 def _is_same_kind(saved: Any, fresh: Any) -> bool:
