@@ -146,12 +146,17 @@ def test_a_failed_trial_has_its_reason_and_the_search_goes_on(quick: Callable[..
     assert shape.user_attrs["reason"] in (trial_folder(quick(), 0) / "log.txt").read_text()
 
 
-@pytest.mark.slow
-def test_running_out_of_memory_fails_one_trial(quick: Callable[..., Search]) -> None:
-    space = {"model.init_args.hidden_sizes": {"categorical": {"sane": [8], "insane": [10**10]}}}
-    points = [{"model.init_args.hidden_sizes": "insane"}, {"model.init_args.hidden_sizes": "sane"}]
-    outcome = tune(quick(space=space, points=points, n_trials=2))
-    failed, good = outcome.study.trials
+def test_running_out_of_memory_fails_one_trial(quick: Callable[..., Search], monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def train_second(arguments: list[str], callbacks: list) -> dict:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise MemoryError("unable to allocate 30 GB")
+        return train(arguments, callbacks)
+
+    monkeypatch.setattr("fmnist_pl.tuning.objective.train", train_second)
+    failed, good = tune(quick(n_trials=2)).study.trials
     assert failed.state == TrialState.FAIL
     assert "out of memory" in failed.user_attrs["reason"]
     assert good.state == TrialState.COMPLETE
