@@ -50,6 +50,7 @@ def packages(names: list[str]) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
+@pytest.mark.slow
 def test_the_way_to_the_first_step(tmp_path: Path) -> None:
     found = at_first_step(tmp_path)
     heavy = {"optuna", "sqlalchemy", "onnx", "onnxscript", "onnxruntime", "sklearn", "gradio", "jinja2", "pandas"}
@@ -59,6 +60,7 @@ def test_the_way_to_the_first_step(tmp_path: Path) -> None:
     assert found["kept"] > 100_000, "and it leaves them alone"
 
 
+@pytest.mark.slow
 def test_our_modules_bring_no_pictures_into_a_run_without(tmp_path: Path) -> None:
     found = at_first_step(tmp_path, *NO_PICTURES, "--trainer.logger", "false")
     assert not {"matplotlib", "torchvision", "scipy", "tensorboard"} & packages(found["held"]), "others may import them"
