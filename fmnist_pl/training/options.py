@@ -99,7 +99,7 @@ class ParsedOptions(LightningCLI):
             self.plain_config = json.loads(parser.dump(self.config, skip_none=False, format="json"))
         except ValueError as error:
             raise UserError(
-                f"a class of the config cannot be written to a file: {error.__cause__}; leave it out"
+                f"a class of the config cannot be written to a file ({error.__cause__}); leave it out"
             ) from error
         self.plain_config.pop("ckpt_path", None)
         check_name(self.config.name, "name")
