@@ -165,7 +165,7 @@ def _build(network: Config, weights: dict[str, Tensor], path: Path) -> nn.Module
         with torch.device("meta"):  # takes no memory, however large a network the file asks for
             built: nn.Module = kind(**arguments)
     except UserError as error:
-        raise UserError(f"{path}: {error}") from error
+        raise UserError(f"{path} does not fit a {kind.__name__}: {error}") from error
     except Exception as error:
         if is_own:
             reason = " ".join(str(error).split())[:150]
