@@ -42,6 +42,8 @@ def test_there_are_commands() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_commands_parse(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = shlex.split(command)
+    monkeypatch.chdir(ROOT)
+    monkeypatch.syspath_prepend(str(ROOT / "examples/own_network"))
     saved = Checkpoint(Path("best.ckpt"), _config_of_a_run(), {}, 0, [])
     monkeypatch.setattr("fmnist_pl.training.arguments.read_checkpoint", lambda path: saved)
     with contextlib.suppress(SystemExit):  # of --help and --print_config

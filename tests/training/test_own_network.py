@@ -78,6 +78,7 @@ def test_its_arguments_are_searched(beside: Path) -> None:
     from fmnist_pl.tuning import Search, tune
 
     keys = yaml.safe_load((beside / "search.yaml").read_text())
+    keys["base"] = "tiny_net.yaml"
     keys["overrides"] = {"data.source": "synthetic", "data.synthetic_size": 200, "trainer.accelerator": "cpu"}
     outcome = tune(Search(**keys | {"epochs": 1, "n_trials": 2, "refit": False, "folder": beside / "tune"}))
     assert {"width", "dropout", "lr"} == {key.rpartition(".")[2] for key in outcome.study.best_trial.params}
