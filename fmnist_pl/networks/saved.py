@@ -51,8 +51,10 @@ class Checkpoint:
     @property
     def is_of_this_package(self) -> bool:
         """Whether its network is one of `fmnist_pl.networks`."""
-        class_path = str(network_of(self.config["model"], self.path).get("class_path"))
-        return class_path.startswith(f"{networks.__name__}.")
+        model = self.config["model"]
+        network = model["init_args"].get("network")
+        class_path = network.get("class_path") if isinstance(network, dict) else model["class_path"]
+        return str(class_path).startswith(f"{__name__.partition('.')[0]}.")
 
     def network(self) -> nn.Module:
         """Rebuild the network, in float32 on the CPU, in eval mode.
@@ -163,7 +165,7 @@ def _build(network: Config, weights: dict[str, Tensor], path: Path) -> nn.Module
         with torch.device("meta"):  # takes no memory, however large a network the file asks for
             built: nn.Module = kind(**arguments)
     except UserError as error:
-        raise UserError(f"{path}: {error}") from error
+        raise UserError(f"{path} does not fit a {kind.__name__}: {error}") from error
     except Exception as error:
         if is_own:
             reason = " ".join(str(error).split())[:150]

@@ -78,11 +78,13 @@ def resumed_config(checkpoint: Checkpoint, typed: set[str]) -> Config:
     config = _recipe(checkpoint) | {"trainer": trainer | {"callbacks": kept}}
     config |= {key: found[key] for key in ALSO_RESUMED if key in found}
     config["trainer"] |= {key: found["trainer"][key] for key in ALSO_RESUMED_OF_TRAINER if key in found["trainer"]}
+    if isinstance(found["trainer"].get("logger"), bool):
+        config["trainer"]["logger"] = found["trainer"]["logger"]
     _checked(config, checkpoint.path, typed)
     root = _root_of(checkpoint)
     if root is not None:
         config["trainer"]["default_root_dir"] = str(root)
-    left_out = [key for key in LEFT_OUT if _value(found, key) is not None]
+    left_out = [key for key in LEFT_OUT if _value(found, key) not in (None, True, False)]
     _tell(checkpoint.path, left_out + (["trainer.callbacks"] if len(kept) < len(callbacks) else []))
     return config
 
