@@ -38,7 +38,7 @@ def read_run(path: Path) -> Run:
     folder = _newest_run(path)
     if folder is None:
         raise UserError(f"{path} is not the folder of a run ({METRICS} is missing): give one like runs/cnn/version_0")
-    metrics = _read_json(folder / METRICS)
+    metrics = read_json(folder / METRICS)
     config = read_yaml(_existing(folder / CONFIG), "config of a run")
     for name, content in ((METRICS, metrics), (CONFIG, config)):
         if not isinstance(content, dict) or not content:
@@ -52,7 +52,7 @@ def read_history(path: Path) -> list[dict[str, float]]:
     Raises:
         UserError: The file cannot be read, or is not a list of epochs with their metrics.
     """
-    history = _read_json(path)
+    history = read_json(path)
     if not isinstance(history, list):
         raise _not_of_a_run(path, "it is not a list of epochs")
     for place, epoch in enumerate(history):
@@ -61,7 +61,7 @@ def read_history(path: Path) -> list[dict[str, float]]:
     return history
 
 
-def _read_json(path: Path) -> Any:
+def read_json(path: Path) -> Any:
     try:
         with _existing(path).open("rb") as file:
             content = file.read(MAX_BYTES + 1)

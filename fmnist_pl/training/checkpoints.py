@@ -137,13 +137,15 @@ def checkpoint_to_test(trainer: Trainer) -> Path | None:
     return next((Path(path) for path in best + last if path), None)
 
 
-def how_to_resume(folder: Path) -> str:
+def how_to_resume(folder: Path, data_root: Path | None) -> str:
     """The command that continues a stopped training.
 
     Args:
         folder: Of the run.
+        data_root: Folder of the images, if the user gave it: a checkpoint does not bring it.
     """
     last = folder / CHECKPOINT_FOLDER / f"{LAST}.ckpt"
     if not last.exists():
         return "stopped: no epoch was finished, so there is no checkpoint to resume from"
-    return f"stopped: go on with  python train.py fit --ckpt_path {last}"
+    root = "" if data_root is None else f" --data.root {data_root}"
+    return f"stopped: go on with  python train.py fit --ckpt_path {last}{root}"

@@ -198,7 +198,9 @@ def _ending_together(options: Options) -> Iterator[None]:
             launcher.kill(signal.SIGTERM)
         if isinstance(error, SystemExit):  # how Lightning ends after Ctrl-C and SIGTERM
             can_resume = options.command == "fit" and trainer.is_global_zero and not trainer.fast_dev_run
-            raise StoppedError(how_to_resume(run_folder(trainer)) if can_resume else "stopped") from error
+            raise StoppedError(
+                how_to_resume(run_folder(trainer), options.datamodule.root) if can_resume else "stopped"
+            ) from error
         raise
 
 

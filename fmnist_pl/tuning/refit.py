@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 
 from fmnist_pl.config import Config, read_yaml, recipe_of
 from fmnist_pl.errors import UserError
-from fmnist_pl.reporting.runs import CONFIG, METRICS, json_file
+from fmnist_pl.reporting.runs import CONFIG, METRICS, read_json
 from fmnist_pl.training import train
 from fmnist_pl.tuning.plan import Plan, write_config
 from fmnist_pl.tuning.study import TrialQueue
@@ -109,7 +109,7 @@ def _versions(home: Path) -> list[Path]:
 def _metrics(folder: Path) -> dict[str, Any] | None:
     """Metrics of a finished refit; ``None`` if it is not finished or its file is damaged."""
     try:
-        metrics = json_file(folder / METRICS)
+        metrics = read_json(folder / METRICS)
     except UserError:
         return None
     return metrics if isinstance(metrics, dict) else None
