@@ -62,6 +62,11 @@ def read_history(path: Path) -> list[dict[str, float]]:
 
 
 def read_json(path: Path) -> Any:
+    """Read a JSON file of a run.
+
+    Raises:
+        UserError: It cannot be read, is too large, or is not JSON.
+    """
     try:
         with _existing(path).open("rb") as file:
             content = file.read(MAX_BYTES + 1)
