@@ -1,6 +1,7 @@
 """Distinguish a user's mistake from a fault of the program among the errors that libraries raise."""
 
 import errno
+import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,7 +74,7 @@ def _refusing_object(error: BaseException) -> object | None:
 
     ``None`` if it comes from code of this package, or from the user's own code in use: they need the traceback.
     """
-    made = None
+    made, from_others = None, False
     for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
         package, subject = _package(frame.f_globals.get("__name__", "")), frame.f_locals.get("self")
         if package == "fmnist_pl" and (made is None or subject is not made):  # it may call the constructor of its base
@@ -83,7 +84,9 @@ def _refusing_object(error: BaseException) -> object | None:
         if frame.f_code.co_name == "__init__":
             made = subject
         elif isinstance(subject, IN_USE) and _package(type(subject).__module__) in LIBRARIES:
-            return subject
+            return None if from_others else subject  # an optimizer calls the training step
+        elif package not in LIBRARIES and package not in sys.stdlib_module_names:
+            from_others = True
     return None
 
 
