@@ -12,11 +12,10 @@ from fmnist_pl.config import find_config
 from fmnist_pl.networks.saved import Checkpoint
 from fmnist_pl.reporting.__main__ import main as reporting
 from fmnist_pl.training.arguments import complete
-from fmnist_pl.training.options import ParsedOptions, resolve_config
+from fmnist_pl.training.options import ParsedOptions
 from fmnist_pl.tuning import Search
-from fmnist_pl.tuning.checks import check_against_config
 from fmnist_pl.tuning.command_line import parse
-from fmnist_pl.tuning.space import Space
+from fmnist_pl.tuning.plan import Plan, base_config, check_plan
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -65,7 +64,7 @@ def test_the_commands_of_reporting_do_their_work(
 
 @pytest.mark.parametrize("command", SEARCHES)
 def test_the_searches_parse(command: str) -> None:
-    parse(shlex.split(command)).check()
+    parse(shlex.split(command))
 
 
 @pytest.mark.parametrize("command", BENCHMARKS)
@@ -81,7 +80,7 @@ def test_the_search_of_ones_own_is_sound() -> None:
     written = next(block for block in re.findall(r"```yaml\n(.*?)```", TEXTS, re.DOTALL) if "space:" in block)
     keys = yaml.safe_load(written)
     search = Search(**keys)
-    check_against_config(search, resolve_config(["fit", "--config", search.base]), Space(search.space))
+    check_plan(Plan(search, base_config(search)))
 
 
 def test_every_picture_is_there() -> None:

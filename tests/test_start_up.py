@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.conftest import NO_PICTURES, ROOT, SMALL
 
 RECORDER = """
@@ -47,6 +49,7 @@ def packages(names: list[str]) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
+@pytest.mark.slow
 def test_the_way_to_the_first_step(tmp_path: Path) -> None:
     found = at_first_step(tmp_path)
     heavy = {"optuna", "sqlalchemy", "onnx", "onnxscript", "onnxruntime", "sklearn", "gradio", "jinja2", "pandas"}
@@ -56,6 +59,7 @@ def test_the_way_to_the_first_step(tmp_path: Path) -> None:
     assert found["kept"] > 100_000, "and it leaves them alone"
 
 
+@pytest.mark.slow
 def test_our_modules_bring_no_pictures_into_a_run_without(tmp_path: Path) -> None:
     found = at_first_step(tmp_path, *NO_PICTURES, "--trainer.logger", "false")
     assert not {"matplotlib", "torchvision", "scipy", "tensorboard"} & packages(found["held"]), "others may import them"

@@ -35,7 +35,6 @@ MAY_IMPORT = {
     "export": "data networks predictor",
     "predictor": "data networks photos export",
     "app": "data networks photos predictor",
-    "search_worker": "tuning",
     "entry_points": "training tuning",
 }
 MODULES_PER_FOLDER = 20

@@ -21,6 +21,7 @@ from torchvision import transforms
 from torchvision.datasets import FashionMNIST
 
 from fmnist_pl.data.folder import find_folder
+from fmnist_pl.training.commands import quiet_lightning
 from fmnist_pl.training.options import Options
 
 
@@ -66,6 +67,7 @@ def unpacked_files() -> Path:
     return target
 
 
+quiet_lightning()
 count, arguments = int(sys.argv[1]), sys.argv[2:]
 batch_size = Options("fit", arguments).datamodule.batch_size
 to_tensor = transforms.Compose([transforms.ToTensor(), transforms.Normalize(0.2860, 0.3530)])

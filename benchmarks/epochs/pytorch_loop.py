@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from fmnist_pl.data.loader import normalise
+from fmnist_pl.training.commands import quiet_lightning
 from fmnist_pl.training.hardware import choose_precision, keep_freed_memory, look_for_gpus_once
 from fmnist_pl.training.options import Options
 
@@ -50,6 +51,7 @@ def train_epoch(count: int, arguments: list[str]) -> float:
     return time.perf_counter() - start
 
 
+quiet_lightning()
 keep_freed_memory()
 look_for_gpus_once()
 for _ in sys.stdin:

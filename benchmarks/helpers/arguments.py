@@ -6,8 +6,9 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import NoReturn
 
-from fmnist_pl.errors import UserError
-from fmnist_pl.training.options import Options
+from fmnist_pl.console import HELP, exit_code_of
+from fmnist_pl.training.commands import quiet_lightning
+from fmnist_pl.training.options import resolve_config
 
 
 class Parser(argparse.ArgumentParser):
@@ -17,7 +18,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message} ({self.prog} --help explains every option)\n")
+        self.exit(2, f"error: {message} {HELP}\n")
 
 
 def positive_int(text: str) -> int:
@@ -45,13 +46,11 @@ def fit_arguments(config: str, changes: Iterable[str] = ()) -> list[str]:
         UserError: The config does not exist, or a key or value is wrong.
     """
     arguments = ["--config", config, *(f"--{change}" for change in changes)]
-    Options("fit", arguments)
+    resolve_config(["fit", *arguments])
     return arguments
 
 
-def run(main: Callable[[], None]) -> None:
-    """Run a benchmark's main function; a UserError ends the program with one line."""
-    try:
-        main()
-    except UserError as error:
-        sys.exit(f"error: {error}")
+def run(main: Callable[[], None]) -> NoReturn:
+    """Run a benchmark's main function and end the program; a UserError is reported in one line."""
+    quiet_lightning()
+    sys.exit(exit_code_of(main))

@@ -22,7 +22,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from fmnist_pl.training import train
-from fmnist_pl.training.options import Options
+from fmnist_pl.training.options import resolve_config
 
 TRIAL = [
     *("--data.train_limit", "1000", "--trainer.max_epochs", "1", "--test_after_fit", "false", "--report", "false"),
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20, help="Number of counted trainings, after two for warm-up.")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        config = Options("fit", ["--config", "dense.yaml", *TRIAL, "--trainer.default_root_dir", folder]).plain_config
+        config = resolve_config(["fit", "--config", "dense.yaml", *TRIAL, "--trainer.default_root_dir", folder])
         path = Path(folder, "config.yaml")
         path.write_text(yaml.safe_dump(config, sort_keys=False))
         rounds = [_round(path) for _ in range(options.rounds + 2)][2:]

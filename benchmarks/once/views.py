@@ -36,7 +36,7 @@ def main() -> None:
     options = parser.parse_args()
     columns: dict[str, dict[str, float]] = {}
     for number, path in enumerate(options.ckpt_path, 1):
-        network, config = _trained(path)
+        config, network = _load(path)
         images = _images(config, options.test)
         probability = config["data"]["augment"]["horizontal_flip"]
         stage = "test" if options.test else "validation"
@@ -48,11 +48,12 @@ def main() -> None:
         print(f"| {name} | {' | '.join(f'{column[name]:.4f}' for column in columns.values())} |")
 
 
-def _trained(path: Path) -> tuple[nn.Module, Config]:
+def _load(path: Path) -> tuple[Config, nn.Module]:
+    """Read the config and the network of a checkpoint or a safetensors export."""
     if path.suffix == ".safetensors":
-        return read_safetensors(path), about_safetensors(path)["config"]
+        return about_safetensors(path)["config"], read_safetensors(path)
     checkpoint = read_checkpoint(path)
-    return checkpoint.network(), checkpoint.config
+    return checkpoint.config, checkpoint.network()
 
 
 def _images(config: Config, test: bool) -> LabelledImages:

@@ -44,8 +44,8 @@ def make_page(predictor: Predictor, examples: Examples, model: str) -> gr.Blocks
             with gr.Column(min_width=300):
                 headline = gr.Markdown(PROMPT, elem_id="headline")
                 with gr.Row(elem_id="images"):
-                    input_image = _image("Input of the network")
-                    saliency = _image("Pixels that mattered (orange)")
+                    input_image = _image("Input image (28x28)")
+                    saliency = _image("Saliency (orange)")
                 gr.Markdown("**Probabilities**")
                 bars = gr.Label(num_top_classes=10, show_heading=False, show_label=False, elem_id="bars")
         gr.Markdown(f"**{examples.label}**")

@@ -44,5 +44,5 @@ def _verdict_of(image: Tensor, probabilities: Tensor) -> Verdict:
     if image.float().mean() < BLANK_BELOW:
         unsure = "nothing stands out from the background"
     elif top[0][1] < UNSURE_BELOW:
-        unsure = "unlike any of the ten classes"
+        unsure = f"no class reaches {UNSURE_BELOW:.0%}"
     return Verdict(top, unsure)

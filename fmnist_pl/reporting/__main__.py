@@ -30,7 +30,7 @@ def _run(arguments: list[str]) -> None:
         # Lightning takes seconds to import, and `compare` does not need it
         from fmnist_pl.data.datamodule import FashionMNISTDataModule
 
-        sheet.add_class_arguments(FashionMNISTDataModule, "data")
+        sheet.add_class_arguments(FashionMNISTDataModule, "data", skip={"predict_path"})  # photos have no data sheet
     options = parser.instantiate(parser.parse_args(arguments))
     if options.command == "compare":
         from fmnist_pl.reporting.compare import compare

@@ -124,15 +124,15 @@ SECTIONS: dict[str, tuple[FigureEntry[ReportInputs], ...]] = {
     "Calibration": (
         FigureEntry(
             "reliability",
-            "A bar on the dashed line is well calibrated: of the predictions with 80% confidence, 80% are correct.",
+            "Well calibrated bars end on the dashed line: of the predictions with 80% confidence, 80% are correct.",
             _reliability,
         ),
     ),
     "Training": (
         FigureEntry(
             "learning_curves",
-            "Training metrics are means over the epoch. They include augmentation, dropout, label smoothing and class "
-            "weights. Validation metrics include none of these and are measured after the epoch.",
+            "Training metrics are means over the epoch. They include the effects of augmentation, dropout, label "
+            "smoothing and class weights. Validation metrics include none of these and are measured after the epoch.",
             lambda inputs: learning_curves_figure(inputs.history, inputs.tested_epoch) if inputs.history else None,
             missing="The checkpoint holds no training history.",
         ),

@@ -1,4 +1,4 @@
-"""One trial: a config made from its point, trained as train.py trains it, once for each fold and seed."""
+"""Objective of a trial: its config trained as train.py trains it, once for every fold and seed."""
 
 import contextlib
 import statistics
@@ -8,67 +8,85 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
 
+from fmnist_pl.config import Config
 from fmnist_pl.errors import UserError
 from fmnist_pl.training import train
-from fmnist_pl.tuning.configs import Config, in_trial, trainings, with_overrides, write_config
-from fmnist_pl.tuning.reporter import EpochReporter, report
-from fmnist_pl.tuning.search import Search
-from fmnist_pl.tuning.space import Space
+from fmnist_pl.tuning.plan import Plan, quiet_training, write_config
 
 
 class Objective:
-    """From a trial to its values, one for each objective."""
+    """Maps a trial to its values, one for each objective."""
 
-    def __init__(self, search: Search, base: Config, space: Space, threads: int) -> None:
+    def __init__(self, plan: Plan, threads: int, on_epoch: Callable[[], None]) -> None:
         """Args:
-        search: What is searched.
-        base: The complete base config.
-        space: What the trial's point is of.
+        plan: Of the search.
         threads: CPU threads of a training.
+        on_epoch: Called after each epoch.
         """
-        self._search, self._space, self._threads = search, space, threads
-        self._base = with_overrides(search, base)
+        self._plan, self._threads, self._on_epoch = plan, threads, on_epoch
 
-    def __call__(self, trial: optuna.Trial, on_epoch: Callable[[], None]) -> list[float]:
-        """Train; the scores so far and the time are kept as attributes of the trial.
+    def __call__(self, trial: optuna.Trial) -> list[float]:
+        """Train. The scores so far, the seconds and the number of parameters are stored as attributes of the trial.
 
         Raises:
-            optuna.TrialPruned: It was given up on.
-            UserError: The training came to nothing (it diverged, say).
+            optuna.TrialPruned: The pruner stops the trial.
+            UserError: A training failed, because it diverged, say.
         """
-        config = self._space.apply(trial.params, self._base)
-        folder = trial_folder(self._search, trial.number)
-        scores: list[float] = []
-        started = time.perf_counter()
-        for part, training in enumerate(trainings(self._search, config)):
-            metrics = self._train(trial, training, folder, part, on_epoch)
-            scores.append(_validation_accuracy(metrics))
+        search, scores, started = self._plan.search, list[float](), time.perf_counter()
+        one_objective = len(search.objectives) == 1
+        for number, config in enumerate(self._plan.trial_trainings(trial.params), 1):
+            reporter = EpochReporter(trial, one_objective and search.scores_per_trial == 1, self._on_epoch)
+            metrics = self._train(config, self._plan.trial_folder(trial.number), f"score_{number}", reporter)
+            if "val" not in metrics:
+                raise UserError("there are no validation images to score by: set data.val_fraction, or folds")
+            scores.append(metrics["val"]["acc"])
             trial.set_user_attr("scores", scores)
             trial.set_user_attr("threads", self._threads)
             trial.set_user_attr("seconds", round(time.perf_counter() - started, 2))
             trial.set_user_attr("parameters", metrics["params"])
-            if self._search.scores_per_trial > 1 and len(self._search.objectives) == 1:
-                report(trial, statistics.mean(scores), part, is_last=part + 1 == self._search.scores_per_trial)
+            if one_objective and search.scores_per_trial > 1:
+                report(trial, statistics.mean(scores), number - 1, is_last=number == search.scores_per_trial)
         values = {"accuracy": statistics.mean(scores), "parameters": float(metrics["params"])}
-        return [values[objective] for objective in self._search.objectives]
+        return [values[objective] for objective in search.objectives]
 
-    def _train(
-        self, trial: optuna.Trial, config: Config, folder: Path, part: int, on_epoch: Callable[[], None]
-    ) -> dict[str, Any]:
-        name = f"score_{part + 1}"
-        path = write_config(in_trial(config, folder, name, self._threads), folder / f"{name}.yaml")
-        pruning = self._search.scores_per_trial == 1 and len(self._search.objectives) == 1
+    def _train(self, config: Config, folder: Path, name: str, reporter: Callback) -> dict[str, Any]:
+        path = write_config(quiet_training(config, folder, name, self._threads), folder / f"{name}.yaml")
         with (folder / "log.txt").open("a") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
-            return train(["fit", "--config", str(path)], [EpochReporter(trial, pruning, on_epoch)])
+            return train(["fit", "--config", str(path)], [reporter])
 
 
-def trial_folder(search: Search, number: int) -> Path:
-    """Where the configs, the log and the runs of a trial are."""
-    return search.home / "trials" / f"trial_{number:04}"
+class EpochReporter(Callback):
+    """Reports the validation accuracy of each epoch to Optuna, and ends a trial that the pruner stops.
+
+    The last epoch is reported but never pruned: the trial has its score by then.
+    """
+
+    def __init__(self, trial: optuna.Trial, pruning: bool, on_epoch: Callable[[], None]) -> None:
+        """Args:
+        trial: Of the study.
+        pruning: Whether the trial is pruned by its epochs (otherwise by the scores of its folds and seeds, or never).
+        on_epoch: Called after each epoch.
+        """
+        self._trial, self._pruning, self._on_epoch = trial, pruning, on_epoch
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        accuracy, epoch = float(trainer.callback_metrics["val/acc"]), trainer.current_epoch
+        if self._pruning:
+            report(self._trial, accuracy, epoch, is_last=epoch + 1 == trainer.max_epochs)
+        self._on_epoch()
 
 
-def _validation_accuracy(metrics: dict[str, Any]) -> float:
-    if "val" not in metrics:
-        raise UserError("there were no validation images to score by: set data.val_fraction, or folds")
-    return metrics["val"]["acc"]
+def report(trial: optuna.Trial, value: float, step: int, is_last: bool) -> None:
+    """Report an intermediate value to Optuna.
+
+    Raises:
+        optuna.TrialPruned: The pruner stops the trial.
+    """
+    frozen = trial.study.get_trials(deepcopy=False)[trial.number]
+    if step not in frozen.intermediate_values:  # a requeued trial has reported the same value before
+        trial.report(value, step)
+    if not is_last and trial.should_prune():
+        raise optuna.TrialPruned

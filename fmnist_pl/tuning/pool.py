@@ -1,4 +1,8 @@
-"""Worker processes on this machine: started, watched, replaced when they die, stopped with the search."""
+"""Worker processes on this machine: both ends of the pipe through which each receives its task.
+
+A worker reads its task, a line of JSON, from its standard input. When that input ends, the command has died, and the
+worker stops too.
+"""
 
 import contextlib
 import dataclasses
@@ -7,15 +11,20 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
+from fmnist_pl.console import exit_code_of
 from fmnist_pl.errors import StoppedError, UserError
-from fmnist_pl.tuning.configs import Config, with_overrides
+from fmnist_pl.tuning.plan import Plan
 from fmnist_pl.tuning.search import Search
+from fmnist_pl.tuning.storage import one_line_storage_errors
+from fmnist_pl.tuning.study import open_study
+from fmnist_pl.tuning.worker import Worker
 
 SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_TO_STOP = 60.0
@@ -23,16 +32,16 @@ PACKAGE_ROOT = Path(__file__).parents[2]
 
 
 def cores_per_worker(workers: int) -> int:
-    """This process' cores, divided."""
+    """Cores of this process, shared equally."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(cores // workers, 1)
 
 
 def devices_of_workers(workers: int, per_device: int, accelerator: str = "auto") -> list[str | None]:
-    """What each worker may see of the GPUs: one, in turn; ``None`` where there are none.
+    """GPU of each worker, in turn, for CUDA_VISIBLE_DEVICES; ``None`` on the CPU.
 
     Raises:
-        UserError: There are more workers than the GPUs take.
+        UserError: There are more workers than the GPUs may have.
     """
     count = torch.cuda.device_count() if accelerator in ("auto", "gpu", "cuda") else 0
     if count == 0:
@@ -40,8 +49,7 @@ def devices_of_workers(workers: int, per_device: int, accelerator: str = "auto")
     if workers > count * per_device:
         needed = -(-workers // count)
         raise UserError(
-            f"{workers} workers on {count} GPU(s): let them share one with --workers-per-device {needed}, or start "
-            f"{count * per_device}"
+            f"{workers} workers on {count} GPUs: give --workers-per-device {needed}, or --workers {count * per_device}"
         )
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     names = [name.strip() for name in visible.split(",") if name.strip()] or [str(i) for i in range(count)]
@@ -49,30 +57,26 @@ def devices_of_workers(workers: int, per_device: int, accelerator: str = "auto")
 
 
 class Pool:
-    """The workers of one search."""
+    """The worker processes of one search: started, watched, replaced when they die, stopped with the search."""
 
-    def __init__(self, search: Search, base: Config, respawns: int) -> None:
-        """Args:
-        search: What each works on.
-        base: The complete base config.
-        respawns: How many workers that died are replaced, at most.
-        """
-        self._task = json.dumps({"search": dataclasses.asdict(search), "base": base}, default=str)
-        self._home, self._respawns = search.home, respawns
-        accelerator = str(with_overrides(search, base)["trainer"]["accelerator"])
+    def __init__(self, plan: Plan) -> None:
+        search = plan.search
+        self._task = json.dumps({"search": dataclasses.asdict(search), "base": plan.base}, default=str)
+        self._home, self._respawns = search.home, 2 * plan.budget
+        accelerator = str(plan.trial_config["trainer"]["accelerator"])
         self._devices = devices_of_workers(search.workers, search.workers_per_device, accelerator)
         self._threads = cores_per_worker(search.workers)
         self._processes: dict[int, subprocess.Popen[str]] = {}
 
     def run(self, on_look: Callable[[], None]) -> None:
-        """Run the workers to the end of the study.
+        """Run the workers until the budget is used up.
 
         Args:
             on_look: Called twice a second.
 
         Raises:
-            StoppedError: The user stopped it.
-            UserError: A worker found that the search cannot go on.
+            StoppedError: The user stopped the search.
+            UserError: A worker reported that the search cannot continue.
         """
         try:
             for worker in range(len(self._devices)):
@@ -80,7 +84,7 @@ class Pool:
             while self._processes:
                 time.sleep(SECONDS_BETWEEN_LOOKS)
                 on_look()
-                self._look_after()
+                self._check()
         except KeyboardInterrupt as error:
             raise StoppedError("stopped") from error
         finally:
@@ -97,21 +101,21 @@ class Pool:
             environment["CUDA_VISIBLE_DEVICES"] = device
         with self._log(worker).open("w") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "fmnist_pl.search_worker"],
+                [sys.executable, "-m", "fmnist_pl.tuning.worker_process"],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 env=environment,
                 text=True,
-                start_new_session=True,  # Ctrl-C is for us, who then stop them
+                start_new_session=True,  # Ctrl-C reaches this process only, which then stops the workers
             )
         assert process.stdin is not None
-        # by a pipe, since arguments, which may hold a password, are there for all to see; it stays open while we live
+        # by a pipe: the task may hold a password, and every user can see arguments; it closes when this process dies
         process.stdin.write(self._task + "\n")
         process.stdin.flush()
         self._processes[worker] = process
 
-    def _look_after(self) -> None:
+    def _check(self) -> None:
         for worker, process in list(self._processes.items()):
             code = process.poll()
             if code is None:
@@ -121,7 +125,7 @@ class Pool:
                 raise UserError(self._last_line(worker))
             if code < 0 and self._respawns > 0:
                 self._respawns -= 1
-                print(f"worker {worker} was killed ({signal.Signals(-code).name}): another takes its place", flush=True)
+                print(f"worker {worker} was killed ({signal.Signals(-code).name}) and is replaced", flush=True)
                 self._start(worker)
 
     def _stop(self) -> None:
@@ -144,6 +148,32 @@ class Pool:
 
     def _last_line(self, worker: int) -> str:
         lines = self._log(worker).read_text().strip().splitlines()
-        last = lines[-1] if lines else "it said nothing"
-        told = last.startswith("error: ")
-        return last.removeprefix("error: ") if told else f"worker {worker} broke off: {last} ({self._log(worker)})"
+        last = lines[-1] if lines else "without output"
+        if last.startswith("error: "):
+            return last.removeprefix("error: ")
+        return f"worker {worker} ended: {last} (see {self._log(worker)})"
+
+
+def work_on_task() -> int:
+    """Main function of a worker process: run the task on standard input.
+
+    Returns:
+        Exit code: 0, or 1 after an error, which the last line of the log states.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a script inherit an ignored SIGINT
+    task = json.loads(sys.stdin.readline())
+    search = Search(**task["search"] | {"folder": Path(task["search"]["folder"])})
+    threading.Thread(target=_stop_with_parent, daemon=True).start()
+    return exit_code_of(lambda: _work(Plan(search, task["base"])))
+
+
+def _work(plan: Plan) -> None:
+    with one_line_storage_errors(), contextlib.suppress(StoppedError):
+        Worker(open_study(plan), torch.get_num_threads()).run()
+
+
+def _stop_with_parent() -> None:
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(SECONDS_TO_STOP)
+    os._exit(1)

@@ -1,4 +1,4 @@
-"""The search from end to end, for tune.py, notebooks and tests."""
+"""A search from end to end, for tune.py, notebooks and tests."""
 
 import dataclasses
 import logging
@@ -10,112 +10,139 @@ from typing import Any
 
 import optuna
 import torch
+from optuna.trial import TrialState
 
 from fmnist_pl.atomic_files import copy_file
+from fmnist_pl.config import Config
+from fmnist_pl.console import exit_code_of
 from fmnist_pl.errors import StoppedError, UserError
-from fmnist_pl.training.options import resolve_config
-from fmnist_pl.tuning.checks import check_against_config, check_refit
-from fmnist_pl.tuning.command_line import parse, stages_of
-from fmnist_pl.tuning.configs import Config, at_full_length, refit_config
-from fmnist_pl.tuning.exit_code import exit_code_of
-from fmnist_pl.tuning.keys import set_keys
-from fmnist_pl.tuning.pool import Pool, cores_per_worker
-from fmnist_pl.tuning.ranking import ranked
+from fmnist_pl.tuning.command_line import parse, search_from
+from fmnist_pl.tuning.plan import Plan, base_config, check_plan, check_refit
+from fmnist_pl.tuning.pool import Pool
+from fmnist_pl.tuning.progress import Progress
 from fmnist_pl.tuning.refit import refit
 from fmnist_pl.tuning.results import BEST, top_table, write_results
 from fmnist_pl.tuning.search import Search
-from fmnist_pl.tuning.space import Space
-from fmnist_pl.tuning.study import OpenStudy, open_study
-from fmnist_pl.tuning.view import View
-from fmnist_pl.tuning.worker import work
+from fmnist_pl.tuning.storage import one_line_storage_errors
+from fmnist_pl.tuning.study import TrialQueue, open_study
+from fmnist_pl.tuning.worker import Worker
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a search."""
+    """Outcome of a search; of its last stage, if it has stages."""
 
-    opened: OpenStudy
-    """Of the last stage, where there are stages."""
+    queue: TrialQueue
     best_config: Config
-    """Of the best trial, at the base config's number of epochs."""
+    """Config of the best trial, with the epochs of a full training."""
     best_trial: int
     folder: Path
     refit: dict[str, Any] | None = None
-    """The metrics of the refit; nothing where another machine does it."""
+    """Metrics of the refit; ``None`` if there is none, or another machine trains it."""
 
     @property
     def study(self) -> optuna.Study:
         """The study with all trials."""
-        return self.opened.study
+        return self.queue.study
 
 
 def tune(search: Search) -> Outcome:
-    """Search, write the results, and train the best in full.
+    """Search, write the results, and refit the best config.
 
     Raises:
-        UserError: The search is not as it must be, or nothing came of it.
-        StoppedError: The user stopped it; the same call goes on.
+        UserError: The search is not valid, its storage stops answering, or no trial was completed.
+        StoppedError: The user stopped the search; the same call continues it.
     """
     logging.getLogger("lightning.fabric.utilities.seed").setLevel(logging.WARNING)
-    search.check()
-    base = resolve_config(["fit", "--config", search.base])
-    check_refit(search, base)
-    outcome = _run_stages(search, base) if search.stages else _run(search, base)
-    if not search.refit:
-        return outcome
-    metrics = refit(search, outcome.opened, refit_config(search, outcome.best_config), outcome.best_trial)
-    return dataclasses.replace(outcome, refit=metrics)
+    plan = Plan(search, base_config(search))
+    check_refit(plan)
+    with one_line_storage_errors():
+        outcome = _run_stages(plan) if search.stages else _run(plan)
+        if not search.refit:
+            return outcome
+        metrics = refit(plan, outcome.queue, plan.refit_config(outcome.best_config), outcome.best_trial)
+        return dataclasses.replace(outcome, refit=metrics)
 
 
 def main(args: list[str] | None = None) -> int:
-    """The command line of tune.py.
+    """Main function of tune.py.
 
     Returns:
-        The exit code: 0, or 1 after an error that was told in one line.
+        Exit code: 0, or 1 after an error, which is printed in one line.
     """
-    for kind in (signal.SIGTERM, signal.SIGINT):  # which a script's background jobs inherit as ignored
+    for kind in (signal.SIGTERM, signal.SIGINT):  # background jobs of a script inherit an ignored SIGINT
         signal.signal(kind, signal.default_int_handler)
-    try:
-        return exit_code_of(lambda: tune(parse(sys.argv[1:] if args is None else args)))
-    except KeyboardInterrupt:
-        print("error: stopped", file=sys.stderr)
-        return 1
+    return exit_code_of(lambda: tune(parse(sys.argv[1:] if args is None else args)))
 
 
-def _run(search: Search, base: Config) -> Outcome:
-    space = Space(search.space)
-    check_against_config(search, base, space)
-    opened = open_study(search, base, space)
-    _tell_beginning(opened)
-    threads = torch.get_num_threads() if search.workers == 1 else cores_per_worker(search.workers)
-    view = View(opened)
+def _run(plan: Plan) -> Outcome:
+    check_plan(plan)
+    queue = open_study(plan)
+    _print_plan(queue)
+    progress = Progress(queue)
     try:
-        with view.live():
-            if search.workers == 1:
-                work(opened, threads, view.update)
+        with progress.live():
+            if plan.search.workers == 1:
+                Worker(queue, torch.get_num_threads(), progress.update).run()
             else:
-                Pool(search, base, respawns=2 * opened.budget).run(view.update)
-        view.update()
-        opened.check_all_done()
+                Pool(plan).run(progress.update)
+        progress.update()
+        _check_complete(queue)
     except StoppedError as error:
-        with opened.lock():
-            opened.put_back_the_dead()
-        raise StoppedError(_how_to_go_on(opened)) from error
+        with queue.lock():
+            queue.requeue_lapsed()
+        done = sum(trial.state.is_finished() for trial in queue.trials())
+        raise StoppedError(
+            f"stopped: {done} of {plan.budget} trials are done; run the same command again to continue"
+        ) from error
     finally:
-        files = write_results(opened)
-    best = ranked(opened)
-    if not best:
-        raise UserError(f"no trial was completed; what became of each is in {files[0]}")
+        files = write_results(queue)
+    best = next(iter(queue.ranked()), None)
+    if best is None:
+        raise UserError(f"no trial was completed; the reasons are in {files[0]}")
     names = ", ".join(path.name for path in files)
-    print(f"\n{top_table(opened)}\n\nfiles in {search.home}: {names}", flush=True)
-    config = at_full_length(search, space, base, best[0].params)
-    return Outcome(opened, config, best[0].number, search.home)
+    print(f"\n{top_table(queue)}\n\nfiles in {plan.search.home}: {names}", flush=True)
+    return Outcome(queue, plan.space.apply(best.params, plan.full_config), best.number, plan.search.home)
 
 
-def _tell_beginning(opened: OpenStudy) -> None:
-    search = opened.search
-    done = sum(trial.state.is_finished() for trial in opened.trials())
-    facts = [f"{opened.budget} trials", search.sampler_name, f"pruner {search.pruner_name}"]
+def _run_stages(plan: Plan) -> Outcome:
+    """Run the stages one after another, each from the best config of the previous one."""
+    stages, base = _stages(plan.search), plan.full_config
+    for stage in stages:
+        check_plan(Plan(stage, base))
+    outcome = None
+    for number, stage in enumerate(stages, 1):
+        print(f"\nstage {number} of {len(stages)}", flush=True)
+        outcome = _run(Plan(stage, base))
+        base = outcome.best_config
+    assert outcome is not None, "there are stages"
+    copy_file(outcome.folder / BEST, plan.search.home / BEST)
+    return dataclasses.replace(outcome, folder=plan.search.home)
+
+
+def _stages(search: Search) -> list[Search]:
+    """The stages as searches, with their studies in the folder of the whole search.
+
+    Raises:
+        UserError: A key or value of a stage is not valid.
+    """
+    shared = {field.name: getattr(search, field.name) for field in dataclasses.fields(Search)}
+    shared |= {"stages": [], "overrides": {}, "refit": False}  # the base of the stages has the overrides
+    stages = []
+    for number, keys in enumerate(search.stages, 1):
+        own = {key: value for key, value in keys.items() if key != "name"}
+        study = {"study_name": f"{search.name}-{number}-{keys.get('name', 'stage')}", "folder": str(search.home)}
+        try:
+            stages.append(search_from(shared | own | study))
+        except UserError as error:
+            raise UserError(f"stage {number}: {error}") from error
+    return stages
+
+
+def _print_plan(queue: TrialQueue) -> None:
+    plan, search = queue.plan, queue.plan.search
+    done = sum(trial.state.is_finished() for trial in queue.trials())
+    facts = [f"{plan.budget} trials", search.sampler_name, f"pruner {search.pruner_name}"]
     if search.scores_per_trial > 1:
         facts.append(f"{search.scores_per_trial} scores each")
     if search.workers > 1:
@@ -123,23 +150,10 @@ def _tell_beginning(opened: OpenStudy) -> None:
     if done:
         facts.append(f"{done} done before")
     print(f"tune {search.name}: {search.base}, {', '.join(facts)}, in {search.home}")
-    print(f"space:\n{opened.space}", flush=True)
+    print(f"space:\n{plan.space}", flush=True)
 
 
-def _how_to_go_on(opened: OpenStudy) -> str:
-    done = sum(trial.state.is_finished() for trial in opened.trials())
-    return f"stopped: {done} of {opened.budget} trials are done; the same command goes on from there"
-
-
-def _run_stages(search: Search, base: Config) -> Outcome:
-    parts, base = stages_of(search), set_keys(base, search.overrides)
-    for part in parts:
-        check_against_config(part, base, Space(part.space))
-    outcome = None
-    for number, part in enumerate(parts, 1):
-        print(f"\nstage {number} of {len(parts)}", flush=True)
-        outcome = _run(part, base)
-        base = outcome.best_config
-    assert outcome is not None, "there are stages"
-    copy_file(outcome.folder / BEST, search.home / BEST)
-    return dataclasses.replace(outcome, folder=search.home)
+def _check_complete(queue: TrialQueue) -> None:
+    left = queue.trials(TrialState.WAITING, TrialState.RUNNING)
+    if left:
+        raise UserError(f"{len(left)} trials are left, but every worker was killed: run the same command again")

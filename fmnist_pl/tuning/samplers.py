@@ -1,4 +1,4 @@
-"""Optuna's samplers and pruners by name; grid and random, which must not repeat themselves, by points."""
+"""Optuna's samplers and pruners by name; grid and random search without repetition."""
 
 import importlib.util
 import warnings
@@ -10,8 +10,8 @@ from optuna import pruners, samplers
 from optuna.exceptions import ExperimentalWarning
 
 from fmnist_pl.errors import UserError
-from fmnist_pl.tuning.search import Search
-from fmnist_pl.tuning.space import Space
+from fmnist_pl.tuning.plan import Plan
+from fmnist_pl.tuning.space import Params
 
 SAMPLERS: dict[str, Callable[..., samplers.BaseSampler]] = {
     "tpe": samplers.TPESampler,
@@ -20,67 +20,68 @@ SAMPLERS: dict[str, Callable[..., samplers.BaseSampler]] = {
     "cmaes": samplers.CmaEsSampler,
     "nsgaii": samplers.NSGAIISampler,
     "random": samplers.RandomSampler,
-    "grid": samplers.RandomSampler,  # asked for nothing: its points are fixed
+    "grid": samplers.RandomSampler,  # never asked: `next_params` gives every parameter a value
 }
-QUIET = {"qmc": {"warn_independent_sampling": False}, "cmaes": {"warn_independent_sampling": False}}
-NEEDED_PACKAGES = {"gp": "scipy", "qmc": "scipy", "cmaes": "cmaes"}  # of the extra `samplers`
+QUIET = {name: {"warn_independent_sampling": False} for name in ("qmc", "gp", "cmaes")}
+NEEDED_PACKAGES = {"gp": "scipy", "qmc": "scipy", "cmaes": "cmaes"}
 DRAWS = 1000
-"""How often random draws before it takes a small space for used up."""
+"""Draws of the random search for params that are new, before it takes the first of the space that are."""
 
 
-def make_sampler(search: Search, number: int) -> samplers.BaseSampler:
-    """The sampler that chooses trial ``number``.
+def make_sampler(plan: Plan, number: int) -> samplers.BaseSampler:
+    """Make the sampler for trial `number`.
 
-    Each trial has a sampler of its own, seeded by its number: so no two workers draw the same, and a search that was
-    stopped goes on as one that was not.
+    Each trial has its own sampler, seeded by the trial's number: no two workers draw the same params, and a search that
+    was stopped continues as one that was not.
 
     Raises:
-        UserError: It does not take the arguments, or needs a package that is not installed.
+        UserError: An argument is not valid, or the sampler needs a package that is not installed.
     """
-    name = search.sampler_name
+    search, name = plan.search, plan.search.sampler_name
     package = NEEDED_PACKAGES.get(name)
     if package is not None and importlib.util.find_spec(package) is None:
-        raise UserError(f"the sampler {name} needs the package {package}: pip install 'fmnist_pl[samplers]'")
-    # the points of a quasi-random sequence are numbered in the storage, and one seed makes them one sequence
+        raise UserError(f"the sampler {name} needs {package}: pip install 'fmnist_pl[samplers]'")
+    # the storage numbers the elements of a quasi-random sequence, and the same seed makes them one sequence
     seed = search.seed if name == "qmc" else search.seed * 1_000_003 + number
     options = QUIET.get(name, {}) | search.sampler_args
-    if name == "qmc":  # what is not there in the first trial is no part of the sequence
+    if name == "qmc":  # the sequence holds the parameters of the first trial; others are drawn independently
         options = {"independent_sampler": samplers.RandomSampler(seed=search.seed + number)} | options
     return _make("sampler", name, SAMPLERS[name], {"seed": seed % 2**32} | options)
 
 
-def make_pruner(search: Search, epochs: int) -> pruners.BasePruner:
-    """The pruner of a study whose trials report so many times.
+def make_pruner(plan: Plan) -> pruners.BasePruner:
+    """Make the pruner of the study.
 
     Raises:
-        UserError: It does not take the arguments.
+        UserError: An argument is not valid.
     """
-    steps = search.scores_per_trial if search.scores_per_trial > 1 else epochs
+    search = plan.search
+    reports = search.scores_per_trial if search.scores_per_trial > 1 else plan.trial_config["trainer"]["max_epochs"]
     makers: dict[str, tuple[Callable[..., pruners.BasePruner], dict[str, Any]]] = {
         "none": (pruners.NopPruner, {}),
         "median": (pruners.MedianPruner, {}),
-        "hyperband": (pruners.HyperbandPruner, {"max_resource": steps}),
+        "hyperband": (pruners.HyperbandPruner, {"max_resource": reports}),
         "halving": (pruners.SuccessiveHalvingPruner, {"min_resource": 1}),
     }
     maker, defaults = makers[search.pruner_name]
     return _make("pruner", search.pruner_name, maker, defaults | search.pruner_args)
 
 
-def next_point(search: Search, space: Space, tried: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The next point of a sampler that never repeats itself; ``None`` where all have been tried.
+def next_params(plan: Plan, tried: list[Params]) -> Params | None:
+    """The next params of the grid or random search, never the same twice; ``None`` if all have been tried.
 
-    Args:
-        search: Its sampler is ``grid`` or ``random``.
-        space: Where from.
-        tried: The points that were.
+    Optuna's BruteForceSampler does not fit: it shuffles the grid, samples again instead of ending, and calls
+    `Study.stop`, which raises outside of `Study.optimize`.
     """
+    search = plan.search
+    known = {frozenset(params.items()) for params in tried}
     for draw in range(DRAWS if search.sampler_name == "random" else 0):
         seed = search.seed * 1_000_003 + len(tried) * DRAWS + draw
         study = optuna.create_study(sampler=samplers.RandomSampler(seed=seed % 2**32))
-        point = space.suggest(study.ask())
-        if point not in tried:
-            return point
-    return next((point for point in space.points() if point not in tried), None)
+        params = plan.space.suggest(study.ask())
+        if frozenset(params.items()) not in known:
+            return params
+    return next((params for params in plan.space.configurations() if frozenset(params.items()) not in known), None)
 
 
 def _make(key: str, name: str, maker: Callable[..., Any], options: dict[str, Any]) -> Any:
@@ -89,4 +90,4 @@ def _make(key: str, name: str, maker: Callable[..., Any], options: dict[str, Any
             warnings.simplefilter("ignore", ExperimentalWarning)
             return maker(**options)
     except (TypeError, ValueError) as error:
-        raise UserError(f"{key}_args do not suit {name}: {' '.join(str(error).split())}") from error
+        raise UserError(f"{key}_args are not valid for {name}: {' '.join(str(error).split())}") from error

@@ -1,4 +1,4 @@
-"""What a search is: every key of a file in configs/search, every flag of tune.py."""
+"""Definition of a search: every key of a file in configs/search, every flag of tune.py."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +9,6 @@ from fmnist_pl.errors import UserError
 Objective = Literal["accuracy", "parameters"]
 Sampler = Literal["tpe", "random", "grid", "qmc", "gp", "cmaes", "nsgaii"]
 Pruner = Literal["none", "median", "hyperband", "halving"]
-DEFAULT_TRIALS = 50
 
 
 @dataclass(frozen=True)
@@ -18,30 +17,33 @@ class Search:
 
     Args:
         base: Training config to start from, found as train.py finds it (cnn.yaml).
-        space: For dotted keys of the config, where to look (see configs/search/cnn.yaml for all forms).
-        stages: Small searches one after another, each from the best of the one before; their keys go before these.
-        overrides: Other values for dotted keys of the base config, in the trials and the refit.
-        points: Points of the space to try first; keys that one leaves out are sampled.
-        objectives: What to optimise: validation accuracy (up), number of parameters (down), or both.
-        sampler: Where to try next; null for tpe, or nsgaii with two objectives.
-        sampler_args: Arguments of Optuna's class of that sampler, but for its seed.
-        pruner: When to give up on a trial; null for median, or none with two objectives.
+        space: Distribution of each dotted config key that is searched (see configs/search/dense.yaml for all forms).
+        stages: Small searches in sequence, each from the best of the previous one; their keys override these.
+        overrides: Values for dotted keys of the base config, in the trials and the refit.
+        points: Params of the space to try first; keys that one omits are sampled.
+        objectives: What to optimise: validation accuracy (maximised), number of parameters (minimised), or both.
+        sampler: How the params of the next trial are chosen; null for tpe, or nsgaii with two objectives.
+        sampler_args: Arguments of Optuna's class of that sampler, except its seed.
+        pruner: When to stop a trial early; null for median, or none with two objectives.
         pruner_args: Arguments of Optuna's class of that pruner.
-        n_trials: Trials in all, over all workers and restarts; null for 50, or the whole grid.
-        epochs: Epochs of a trial; null for as many as the config says.
-        folds: Score each trial by its mean over so many stratified folds; null for one validation split.
-        repeats: Score each trial by its mean over so many seeds.
-        seed: Of the sampler. The trainings' own is overrides.seed_everything.
+        n_trials: Total number of trials over all workers and restarts; null for 50, or the whole grid.
+        epochs: Epochs of a trial; null for the number in the config.
+        folds: Score each trial by its mean over this many stratified folds; null for one validation split.
+        repeats: Score each trial by its mean over this many seeds.
+        seed: Seed of the sampler. The seed of the trainings is overrides.seed_everything.
         workers: Processes on this machine, which share its cores and GPUs.
-        workers_per_device: How many of them may share a GPU.
-        storage: Where the study is kept: null for a journal file in its folder, or postgresql://USER:PASSWORD@HOST/DB.
+        workers_per_device: Number of workers that may share a GPU.
+        storage: Storage of the study: null for a journal file in its folder, or postgresql://USER:PASSWORD@HOST/DB.
         study_name: Name of the study and its folder; null for the name of the search's file.
         folder: Folder of all studies.
-        keep: How many of the best trials keep their weights.
-        refit: Whether to train the best config in full at the end, and test it once.
-        refit_epochs: Epochs of the refit; null for as many as the config says, or the best trial if they were searched.
-        refit_resume: Whether the refit goes on from the best trial's last epoch, rather than anew.
-        refit_overrides: Other values for dotted keys of the config, in the refit.
+        keep: Number of best trials that keep their weights.
+        refit: Whether to train the best config at full length at the end, and test it once.
+        refit_epochs: Epochs of the refit; null for the number in the config, or in the best trial if it was searched.
+        refit_resume: Whether the refit resumes from the last epoch of the best trial instead of starting anew.
+        refit_overrides: Values for dotted keys of the config, in the refit only.
+
+    Raises:
+        UserError: A value is out of range, or two values exclude each other.
     """
 
     base: str
@@ -70,37 +72,7 @@ class Search:
     refit_resume: bool = False
     refit_overrides: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def name(self) -> str:
-        """Name of the study."""
-        return self.study_name or Path(self.base).stem
-
-    @property
-    def home(self) -> Path:
-        """Where everything of the study is."""
-        return self.folder / self.name
-
-    @property
-    def sampler_name(self) -> Sampler:
-        """The sampler, chosen by the objectives where it is not named."""
-        return self.sampler or ("tpe" if len(self.objectives) == 1 else "nsgaii")
-
-    @property
-    def pruner_name(self) -> Pruner:
-        """The pruner, chosen by the objectives where it is not named."""
-        return self.pruner or ("median" if len(self.objectives) == 1 else "none")
-
-    @property
-    def scores_per_trial(self) -> int:
-        """How many trainings make one trial."""
-        return (self.folds or 1) * self.repeats
-
-    def check(self) -> None:
-        """Look at what does not depend on the config.
-
-        Raises:
-            UserError: A value is out of its range, or two do not go together.
-        """
+    def __post_init__(self) -> None:
         for name in ("n_trials", "epochs", "repeats", "workers", "workers_per_device", "refit_epochs"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -108,23 +80,50 @@ class Search:
         if self.folds is not None and self.folds < 2:
             raise UserError(f"folds is {self.folds}: give at least 2, or null for one validation split")
         if self.keep < 0:
-            raise UserError(f"keep is {self.keep}: give how many trials keep their weights, 0 for none")
+            raise UserError(f"keep is {self.keep}: give the number of trials that keep their weights, 0 for none")
         if not self.space and not self.stages:
-            raise UserError("there is nothing to search: name keys under space (see configs/search/cnn.yaml)")
+            raise UserError("space is empty: name the keys to search (see configs/search/dense.yaml)")
         if self.storage is not None and self.storage.startswith("sqlite") and self.workers > 1:
-            raise UserError("a storage of sqlite is for one worker: leave out storage, or give postgresql://..")
+            raise UserError("storage is sqlite, which supports one worker: omit storage, or give postgresql://..")
         if "seed" in self.sampler_args:
-            raise UserError("sampler_args names a seed: give --seed, from which each trial has its own")
+            raise UserError("sampler_args contains a seed: give --seed, from which the seed of each trial is derived")
         self._check_objectives()
         if self.refit_resume and self.refit and (self.keep < 1 or self.scores_per_trial > 1):
-            raise UserError("refit_resume needs the best trial's weights: keep at least 1, without folds and repeats")
+            raise UserError(
+                "refit_resume needs the best trial's weights: give keep at least 1, no folds and no repeats"
+            )
+
+    @property
+    def name(self) -> str:
+        """Name of the study."""
+        return self.study_name or Path(self.base).stem
+
+    @property
+    def home(self) -> Path:
+        """Folder of the study."""
+        return self.folder / self.name
+
+    @property
+    def sampler_name(self) -> Sampler:
+        """The sampler, chosen by the objectives if it is not given."""
+        return self.sampler or ("tpe" if len(self.objectives) == 1 else "nsgaii")
+
+    @property
+    def pruner_name(self) -> Pruner:
+        """The pruner, chosen by the objectives if it is not given."""
+        return self.pruner or ("median" if len(self.objectives) == 1 else "none")
+
+    @property
+    def scores_per_trial(self) -> int:
+        """Number of trainings of a trial."""
+        return (self.folds or 1) * self.repeats
 
     def _check_objectives(self) -> None:
         if not self.objectives or len(set(self.objectives)) < len(self.objectives):
             raise UserError(f"objectives is {self.objectives}: give accuracy, parameters, or both, each once")
         if len(self.objectives) > 1 and self.pruner_name != "none":
-            raise UserError("a trial of two objectives cannot be pruned: leave out pruner, or give none")
+            raise UserError("pruner: trials with two objectives cannot be pruned; omit pruner, or give none")
         if len(self.objectives) > 1 and self.sampler_name == "cmaes":
-            raise UserError("sampler cmaes knows one objective: give nsgaii, tpe, gp, qmc, random or grid")
+            raise UserError("sampler cmaes supports one objective: give nsgaii, tpe, gp, qmc, random or grid")
         if self.objectives == ["parameters"] and self.pruner_name != "none":
-            raise UserError("parameters alone are known before training: add accuracy, or give pruner none")
+            raise UserError("objectives is parameters, known before training: add accuracy, or give pruner none")

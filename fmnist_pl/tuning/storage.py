@@ -1,4 +1,4 @@
-"""Where a study is kept: a journal file in its folder, or a database; and the lock that its workers share."""
+"""Storage of a study: a journal file in its folder, or a database; and the lock that its workers share."""
 
 import json
 import os
@@ -6,13 +6,13 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy
 from filelock import FileLock
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.exc import SQLAlchemyError
 
 from fmnist_pl.errors import UserError
@@ -24,26 +24,31 @@ DRIVERS = {"postgresql": "postgresql+psycopg"}
 
 
 def open_storage(url: str | None, home: Path) -> BaseStorage:
-    """Open the storage of a study, made if it is not there.
+    """Open the storage of a study; create it if it does not exist.
 
     Args:
-        url: ``None`` for the journal in the study's folder, else a database of PostgreSQL, or SQLite for one worker.
+        url: ``None`` for the journal in the study's folder, else a PostgreSQL database, or SQLite for one worker.
         home: The study's folder.
 
     Raises:
-        UserError: The storage does not answer, is broken, or is of another kind.
+        UserError: The storage does not answer, is broken, or is of an unsupported kind.
     """
     return _open_journal(home / JOURNAL) if url is None else _open_database(url)
 
 
-def storage_is_away(error: Exception) -> str:
-    """What to tell the user of a storage that went away in the middle of a search."""
-    return f"the storage no longer answers ({str(error).splitlines()[0][:200]}): start the same command again to go on"
+@contextmanager
+def one_line_storage_errors() -> Iterator[None]:
+    """Report a storage that stops answering in the middle of a search as a UserError."""
+    try:
+        yield
+    except STORAGE_ERRORS as error:
+        reason = str(error).splitlines()[0][:200]
+        raise UserError(f"the storage no longer answers ({reason}): run the same command again to continue") from error
 
 
 @contextmanager
 def study_lock(storage: BaseStorage, home: Path, study_name: str) -> Iterator[None]:
-    """One worker at a time, over all processes and machines of a study; a worker that dies lets go of it."""
+    """Hold the lock of a study over all of its processes and machines; it is released when its holder dies."""
     if not isinstance(storage, RDBStorage) or storage.engine.dialect.name != "postgresql":
         with FileLock(home / ".lock"):
             yield
@@ -57,25 +62,27 @@ def study_lock(storage: BaseStorage, home: Path, study_name: str) -> Iterator[No
             connection.execute(sqlalchemy.text("SELECT pg_advisory_unlock(:key)"), {"key": key})
 
 
-class _JournalLock(JournalFileOpenLock):
-    """Optuna's own locks outlive a killed worker by half a minute, and half a line that it wrote breaks the journal."""
+class _JournalLock:
+    """Lock for Optuna's journal that is released when its holder dies, and then repairs what the holder left.
+
+    Optuna's locks block for half a minute after a worker is killed, and an incomplete last line breaks the journal.
+    """
 
     def __init__(self, journal: Path) -> None:
-        super().__init__(str(journal))
         self._journal = journal
         self._lock = FileLock(journal.with_suffix(".lock"))
 
     def acquire(self) -> bool:
         self._lock.acquire()
-        _cut_half_a_line(self._journal)
+        _cut_incomplete_line(self._journal)
         return True
 
     def release(self) -> None:
         self._lock.release()
 
 
-def _cut_half_a_line(journal: Path) -> None:
-    """Take away what a killed process left at the end of the journal, so that the next line is one."""
+def _cut_incomplete_line(journal: Path) -> None:
+    """Remove what a killed process left after the last newline."""
     with journal.open("rb+") as file:
         end = file.seek(0, os.SEEK_END)
         if end == 0:
@@ -88,23 +95,22 @@ def _cut_half_a_line(journal: Path) -> None:
 
 def _open_journal(path: Path) -> BaseStorage:
     try:
-        return JournalStorage(JournalFileBackend(str(path), lock_obj=_JournalLock(path)))
+        lock = cast(Any, _JournalLock(path))  # Optuna calls acquire and release; its base class is not public
+        return JournalStorage(JournalFileBackend(str(path), lock_obj=lock))
     except OSError as error:
         raise UserError(f"cannot write the study's folder {path.parent}: {error.strerror}; choose --folder") from error
     except (json.JSONDecodeError, ValueError, KeyError, AssertionError) as error:
-        raise UserError(f"{path} is no journal of a study, or is broken: use --study-name, or move it away") from error
+        raise UserError(f"{path} is not the journal of a study, or is broken: give --study-name, or move it") from error
 
 
 def _open_database(url: str) -> BaseStorage:
     try:
         parsed = sqlalchemy.make_url(url)
     except (SQLAlchemyError, ValueError) as error:
-        raise UserError(
-            "storage is no address of a database: write postgresql://USER:PASSWORD@HOST/DATABASE"
-        ) from error
+        raise UserError("storage is not a database address: write postgresql://USER:PASSWORD@HOST/DATABASE") from error
     kind = parsed.get_backend_name()
     if kind not in ("postgresql", "sqlite"):
-        raise UserError(f"storage {kind} is not known here: give postgresql://.. or leave it out for a journal file")
+        raise UserError(f"storage {kind} is not supported: give postgresql://.., or omit it for a journal file")
     parsed = parsed.set(drivername=DRIVERS.get(parsed.drivername, parsed.drivername))
     shown = parsed.set(query={}).render_as_string(hide_password=True)
     options: dict[str, Any] = {"pool_pre_ping": True}

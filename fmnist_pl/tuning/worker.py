@@ -1,116 +1,119 @@
-"""A worker: takes trials of the study until there are none left."""
+"""A worker: claims trials of the study and runs them until the budget is used up."""
 
 import gc
 import shutil
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 import optuna
 import torch
 from optuna.storages import RDBStorage
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from fmnist_pl.errors import StoppedError, UserError
-from fmnist_pl.tuning.events import write_events
-from fmnist_pl.tuning.objective import Objective, trial_folder
-from fmnist_pl.tuning.presence import Heart, Presence
-from fmnist_pl.tuning.ranking import ranked
-from fmnist_pl.tuning.study import OpenStudy
+from fmnist_pl.tuning.liveness import Heartbeat, WorkerLock
+from fmnist_pl.tuning.objective import Objective
+from fmnist_pl.tuning.results import write_events
+from fmnist_pl.tuning.study import TrialQueue
 
 SECONDS_BETWEEN_LOOKS = 1.0
+FAILURES_TO_STOP = 5
 
 
-def work(opened: OpenStudy, threads: int, on_change: Callable[[], None] = lambda: None) -> None:
-    """Run trials until the budget of the study is used up, by this worker and all others.
+class Worker:
+    """Runs trials in this process."""
 
-    Args:
-        opened: The study.
+    def __init__(self, queue: TrialQueue, threads: int, on_change: Callable[[], None] = lambda: None) -> None:
+        """Args:
+        queue: Trials of the study.
         threads: CPU threads of a training.
         on_change: Called after each epoch and each trial.
+        """
+        self._queue, self._on_change = queue, on_change
+        self._objective = Objective(queue.plan, threads, on_change)
+        self._lock = WorkerLock(queue.plan.search.home)
+        self._started = datetime.now()
 
-    Raises:
-        StoppedError: The user stopped it; the trial it was at waits to be begun again.
-        UserError: Nothing but failures came.
-    """
-    objective = Objective(opened.search, opened.base, opened.space, threads)
-    presence = Presence(opened.search.home)
-    try:
-        while True:
-            trial = opened.claim(presence.worker)
-            if trial is not None:
-                _run(opened, objective, trial, presence.worker, on_change)
-                opened.check_not_only_failures()
-            elif opened.trials(TrialState.RUNNING, TrialState.WAITING):
-                time.sleep(SECONDS_BETWEEN_LOOKS)  # others are at the last trials; should they die, we take them
-            else:
-                return
-            on_change()
-    except KeyboardInterrupt as error:
-        raise StoppedError("stopped") from error
-    finally:
-        presence.leave()
+    def run(self) -> None:
+        """Run trials until the budget is used up, by this worker and all others.
+
+        Raises:
+            StoppedError: The user stopped it; its trial is requeued.
+            UserError: All trials failed.
+        """
+        try:
+            while True:
+                trial = self._queue.claim(self._lock.worker)
+                if trial is not None:
+                    self._run_trial(trial)
+                    self._check_failures()
+                elif self._queue.trials(TrialState.RUNNING, TrialState.WAITING):
+                    time.sleep(SECONDS_BETWEEN_LOOKS)  # other workers run the last trials; their claims may lapse
+                else:
+                    return
+                self._on_change()
+        except KeyboardInterrupt as error:
+            raise StoppedError("stopped") from error
+        finally:
+            self._lock.release()
+
+    def _run_trial(self, trial: optuna.Trial) -> None:
+        queue = self._queue
+        end: partial[Any]
+        # only other machines need a heartbeat, and only a database is shared with them
+        heartbeat = Heartbeat(trial) if isinstance(queue.storage, RDBStorage) else nullcontext()
+        try:
+            with heartbeat:
+                end = partial(queue.study.tell, trial, self._objective(trial))
+        except optuna.TrialPruned:
+            end = partial(queue.study.tell, trial, state=TrialState.PRUNED)
+        except (StoppedError, KeyboardInterrupt, SystemExit) as error:
+            with queue.lock():
+                if queue.holds(self._lock.worker, trial):
+                    trial.set_user_attr("attempts", trial.user_attrs["attempts"] - 1)
+                    queue.requeue(trial)
+            raise StoppedError("stopped") from error
+        except Exception as error:  # the search continues, whatever the cause
+            with (queue.plan.trial_folder(trial.number) / "log.txt").open("a") as log:
+                traceback.print_exc(file=log)
+            end = partial(queue.fail, trial, _reason(error))
+        with queue.lock():
+            if not queue.holds(self._lock.worker, trial):
+                return  # the claim lapsed while this machine was suspended, say, and another worker has the trial
+            end()
+        self._clean_up(trial.number)
+
+    def _check_failures(self) -> None:
+        """Stop a search without a single success since this worker started."""
+        trials, started = self._queue.trials(), self._started
+        finished = [t for t in trials if t.state.is_finished() and (t.datetime_complete or started) >= started]
+        enough = min(FAILURES_TO_STOP, self._queue.plan.budget)
+        if len(finished) >= enough and all(trial.state == TrialState.FAIL for trial in finished):
+            reason = finished[-1].user_attrs.get("reason", "unknown")
+            raise UserError(f"all {len(finished)} trials failed, so the search stops; the last one: {reason}")
+
+    def _clean_up(self, number: int) -> None:
+        """Write the trial's events; delete the weights of trials that are not among the best; free memory."""
+        plan, trials = self._queue.plan, self._queue.trials()
+        write_events(plan, trials[number])
+        best = {trial.number for trial in self._queue.ranked()[: plan.search.keep]}
+        for trial in trials:
+            if trial.state.is_finished() and trial.number not in best:
+                for folder in plan.trial_folder(trial.number).glob("score_*/version_*/checkpoints"):
+                    shutil.rmtree(folder, ignore_errors=True)
+        gc.collect()  # a trainer and its callbacks refer to each other
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
 
-def _run(
-    opened: OpenStudy, objective: Objective, trial: optuna.Trial, worker: str, on_change: Callable[[], None]
-) -> None:
-    end: partial[Any]
-    try:
-        values = _evaluate(opened, objective, trial, on_change)
-    except optuna.TrialPruned:
-        end = partial(opened.study.tell, trial, state=TrialState.PRUNED)
-    except (StoppedError, KeyboardInterrupt, SystemExit) as error:
-        with opened.lock():
-            if opened.owns(worker, trial):
-                trial.set_user_attr("attempts", trial.user_attrs["attempts"] - 1)
-                opened.put_back(trial)
-        raise StoppedError("stopped") from error
-    except Exception as error:  # whatever befalls a trial, the search goes on
-        with (trial_folder(opened.search, trial.number) / "log.txt").open("a") as log:
-            traceback.print_exc(file=log)
-        end = partial(opened.fail, trial, reason_of(error))
-    else:
-        end = partial(opened.study.tell, trial, values)
-    with opened.lock():
-        if not opened.owns(worker, trial):
-            return  # we were away for so long that we were taken for dead: another is at it
-        end()
-    _tidy(opened, trial.number)
-
-
-def _evaluate(
-    opened: OpenStudy, objective: Objective, trial: optuna.Trial, on_change: Callable[[], None]
-) -> list[float]:
-    if not isinstance(opened.storage, RDBStorage):
-        return objective(trial, on_change)
-    with Heart(opened.storage, trial._trial_id):
-        return objective(trial, on_change)
-
-
-def reason_of(error: Exception) -> str:
-    """Why a trial failed, in a line."""
+def _reason(error: Exception) -> str:
+    """Why a trial failed, in one line."""
     message = " ".join(str(error).split())[:300]
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in message:
         return f"out of memory: {message}"
     return message if isinstance(error, UserError) else f"{type(error).__name__}: {message}"
-
-
-def _tidy(opened: OpenStudy, number: int) -> None:
-    """Write the trial's events; drop the weights of trials that are not among the best; give memory back."""
-    trial = opened.trials()[number]
-    write_events(opened.search, trial)
-    kept = {best.number for best in ranked(opened)[: opened.search.keep]}
-    for other in opened.trials():
-        if other.state.is_finished() and other.number not in kept:
-            _drop_weights(opened, other)
-    gc.collect()  # a trainer and its callbacks hold each other
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
-def _drop_weights(opened: OpenStudy, trial: FrozenTrial) -> None:
-    for folder in trial_folder(opened.search, trial.number).glob("score_*/version_*/checkpoints"):
-        shutil.rmtree(folder, ignore_errors=True)

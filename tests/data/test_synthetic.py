@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 
 from fmnist_pl.data.synthetic import draw
@@ -25,6 +26,7 @@ def test_the_seed_decides() -> None:
     assert not torch.equal(draw(50, 1).train.images, draw(50, 2).train.images)
 
 
+@pytest.mark.slow
 def test_a_linear_model_fails_where_a_small_cnn_succeeds(fit: Callable[..., dict[str, Any]]) -> None:
     size = ["--data.synthetic_size", "12000", "--data.batch_size", "64"]
     linear = fit(*size, "--model.hidden_sizes", "[]", epochs=8)

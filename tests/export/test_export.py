@@ -82,6 +82,7 @@ def test_the_shipped_weights(tmp_path: Path) -> None:
     torch.testing.assert_close(probabilities.sum(1), torch.ones(7))
 
 
+@pytest.mark.slow
 def test_no_lightning_for_what_is_exported() -> None:
     program = """
 import sys, torch
@@ -167,6 +168,7 @@ def test_what_is_not_there(tmp_path: Path) -> None:
         Predictor.from_checkpoint(tmp_path / "x.ckpt")
 
 
+@pytest.mark.slow
 def test_the_command(checkpoint: Path, tmp_path: Path) -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "fmnist_pl.export", "--ckpt_path", str(checkpoint), *arguments]

@@ -3,10 +3,9 @@
 import csv
 from pathlib import Path
 
-FIGURES = {
-    "learning_curves", "confusion_matrix", "f1_per_class", "train_samples", "augmented_samples", "test_samples",
-    "mistakes", "feature_maps", "first_filters", "reliability",
-}  # fmt: skip
+from fmnist_pl.reporting import report_figures
+
+FIGURES = {entry.name for entry in report_figures.FIGURES}
 TABLES = {"classification_report.txt", "classification_report.csv", "predictions.csv", "report.html"}
 
 

@@ -100,15 +100,15 @@ def test_two_processes_report_once_and_every_image_once(program: Callable[..., A
 
 
 def test_a_report_that_cannot_be_written(fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fmnist_pl.training import record
+    from fmnist_pl.training import commands
 
-    original = record.write_metrics
+    original = commands.write_metrics
 
     def block(folder: Path, metrics: dict[str, Any]) -> None:
         original(folder, metrics)
         (folder / "report").write_text("a file in place of a folder")
 
-    monkeypatch.setattr(record, "write_metrics", block)
+    monkeypatch.setattr(commands, "write_metrics", block)
     with pytest.raises(UserError, match=r"cannot write .*report"):
         fit(*REPORT)
     assert (run_folder(tmp_path) / "metrics.json").exists(), "the metrics are not lost"

@@ -22,6 +22,7 @@ from fmnist_pl.reporting.plots.network import (
     last_features,
 )
 from fmnist_pl.reporting.plots.style import BLUE, ORANGE
+from fmnist_pl.reporting.report_figures import FIGURES
 
 HISTORY = [
     {"epoch": 0, "train/loss": 2.0, "train/acc": 0.5, "val/loss": 1.5, "val/acc": 0.6},
@@ -37,6 +38,10 @@ def drawn(figure: Figure) -> Figure:
     """The figure, after it was drawn."""
     figure.savefig(io.BytesIO(), format="png")
     return figure
+
+
+def test_figures_have_different_names() -> None:
+    assert len({entry.name for entry in FIGURES}) == len(FIGURES), "the name is the file's and TensorBoard's"
 
 
 def test_confusion_cells_hold_counts_and_rates() -> None:

@@ -17,6 +17,7 @@ from tests.reporting.report_files import FIGURES, TABLES, files_in, predictions
 
 
 def test_everything_is_there(reported: Reported) -> None:
+    assert {"confusion_matrix", "mistakes", "learning_curves", "augmented_samples", "feature_maps"} < FIGURES
     assert files_in(reported.folder / "report") == {f"{name}.png" for name in FIGURES} | TABLES
     for name in FIGURES:
         assert (reported.folder / f"report/{name}.png").read_bytes().startswith(b"\x89PNG")

@@ -60,6 +60,7 @@ def test_one_line_and_a_code(
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
 
 
+@pytest.mark.slow
 def test_a_mistake_in_the_real_program(program: Callable[..., Any], tmp_path: Path) -> None:
     done = program("fit", "--config", "cnn.yaml", "--data.root", "nowhere")
     assert done.returncode == 1

@@ -36,7 +36,14 @@ def fit(folder: Path, *arguments: str) -> dict[str, Any]:
     return train(["fit", "--config", "tiny_net.yaml", *common, *arguments])
 
 
-@pytest.mark.parametrize("network", [["tiny_net.TinyNet", "--model.network.width", "8"], ["tiny_net.ResNet18"]])
+@pytest.mark.parametrize(
+    "network",
+    [
+        ["tiny_net.TinyNet", "--model.network.width", "8"],
+        pytest.param(["tiny_net.ResNet18"], marks=pytest.mark.slow),
+    ],
+    ids=lambda network: network[0],
+)
 def test_it_trains_and_is_rebuilt_from_its_checkpoint(beside: Path, network: list[str]) -> None:
     arguments = ["--data.synthetic_size", "100", "--data.batch_size", "45"] if "ResNet18" in network[0] else []
     metrics = fit(beside, "--model.network", *network, *arguments)

@@ -1,4 +1,4 @@
-"""Searches of seconds: a few drawn images, a tiny dense network, all below the test's own folder."""
+"""Searches of seconds: a few synthetic images, a tiny dense network, in the test's own folder."""
 
 import os
 import subprocess
@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from fmnist_pl.training.options import resolve_config
+from fmnist_pl.config import Config
 from fmnist_pl.tuning import Search
-from fmnist_pl.tuning.space import Space
-from fmnist_pl.tuning.study import OpenStudy, open_study
+from fmnist_pl.tuning.plan import Plan, base_config
+from fmnist_pl.tuning.study import TrialQueue, open_study
 from tests.conftest import ROOT
 
 QUICK = {
@@ -39,14 +39,18 @@ def quick(tmp_path: Path) -> Callable[..., Search]:
     return make
 
 
-@pytest.fixture
-def opened(quick: Callable[..., Search]) -> Callable[..., OpenStudy]:
-    """The study of such a search, open; nothing is trained."""
-    base = resolve_config(["fit", "--config", "dense.yaml"])
+@pytest.fixture(scope="session")
+def dense() -> Config:
+    """The complete config of dense.yaml."""
+    return base_config(Search(base="dense.yaml", space=RATE))
 
-    def make(**keys: Any) -> OpenStudy:
-        search = quick(**keys)
-        return open_study(search, base, Space(search.space))
+
+@pytest.fixture
+def queue(quick: Callable[..., Search], dense: Config) -> Callable[..., TrialQueue]:
+    """The trials of such a search; nothing is trained."""
+
+    def make(**keys: Any) -> TrialQueue:
+        return open_study(Plan(quick(**keys), dense))
 
     return make
 

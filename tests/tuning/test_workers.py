@@ -1,8 +1,10 @@
 """Several workers, killed workers, stopped searches: no trial lost, none doubled, the budget exact."""
 
 import os
+import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from fmnist_pl.errors import UserError
 from fmnist_pl.tuning.pool import devices_of_workers
 from fmnist_pl.tuning.storage import open_storage
+from tests.conftest import ROOT
 from tests.tuning.postgres import find_postgres, serve_postgres
 
 SLOW = ["--epochs", "40"]
@@ -59,8 +62,8 @@ def running(home: Path, storage: str | None = None) -> list[FrozenTrial]:
 def assert_all_done(trials: list[FrozenTrial], budget: int) -> None:
     assert [trial.number for trial in trials] == list(range(budget)), "the budget, exactly"
     assert {trial.state for trial in trials} <= {TrialState.COMPLETE, TrialState.PRUNED}
-    points = [str(sorted(trial.params.items())) for trial in trials]
-    assert len(set(points)) == budget, "none doubled"
+    tried = [str(sorted(trial.params.items())) for trial in trials]
+    assert len(set(tried)) == budget, "none doubled"
 
 
 def run_and_kill_one(
@@ -87,11 +90,12 @@ def run_and_kill_one(
     return out
 
 
+@pytest.mark.slow
 def test_two_workers_of_whom_one_is_killed(
     tune_program: Callable[..., subprocess.Popen[str]], quick_file: Path, tmp_path: Path
 ) -> None:
     out = run_and_kill_one(tune_program, quick_file, tmp_path / "runs/tune/quick")
-    assert "was killed (SIGKILL): another takes its place" in out
+    assert "was killed (SIGKILL)" in out
     assert "6/6" in out
 
 
@@ -104,12 +108,14 @@ def postgres() -> Iterator[str]:
         yield url
 
 
+@pytest.mark.slow
 def test_the_same_on_postgresql(
     tune_program: Callable[..., subprocess.Popen[str]], quick_file: Path, tmp_path: Path, postgres: str
 ) -> None:
     run_and_kill_one(tune_program, quick_file, tmp_path / "runs/tune/quick", "--storage", postgres)
 
 
+@pytest.mark.slow
 def test_two_machines_on_postgresql_share_one_budget(
     tune_program: Callable[..., subprocess.Popen[str]], quick_file: Path, tmp_path: Path, postgres: str
 ) -> None:
@@ -126,6 +132,7 @@ def test_two_machines_on_postgresql_share_one_budget(
         assert (tmp_path / f"machine_{i}/both/best.yaml").exists(), "each machine has the results"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_ctrl_c_then_the_same_command(
     workers: str, tune_program: Callable[..., subprocess.Popen[str]], quick_file: Path, tmp_path: Path
@@ -137,7 +144,7 @@ def test_ctrl_c_then_the_same_command(
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=90)
     assert process.returncode == 1
-    assert "of 4 trials are done; the same command goes on from there" in err
+    assert re.search("of 4 trials are done.* same command", err)
     assert "Traceback" not in err
     trials = trials_of(home)
     assert not [trial for trial in trials if trial.state == TrialState.RUNNING], "nothing stays RUNNING"
@@ -147,6 +154,7 @@ def test_ctrl_c_then_the_same_command(
     assert trials[stopped.number].user_attrs["attempts"] == 1, "to be stopped is no failed attempt"
 
 
+@pytest.mark.slow
 def test_kill_9_then_the_same_command(
     tune_program: Callable[..., subprocess.Popen[str]], quick_file: Path, tmp_path: Path
 ) -> None:
@@ -182,5 +190,12 @@ def test_gpus_are_dealt_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,GPU-abc")
     assert devices_of_workers(2, 1) == ["5", "GPU-abc"]
     assert devices_of_workers(4, 1, "cpu") == [None] * 4
-    with pytest.raises(UserError, match="4 workers on 2 GPU.*--workers-per-device 2"):
+    with pytest.raises(UserError, match="4 workers.*--workers-per-device 2"):
         devices_of_workers(4, 1)
+
+
+def test_a_worker_process_imports_nothing_heavy_before_its_quick_imports() -> None:
+    heavy = "torch", "lightning", "optuna", "jsonargparse"
+    script = f"import sys, fmnist_pl.tuning; sys.exit(str([name for name in {heavy} if name in sys.modules] or ''))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stderr.strip() == ""

@@ -1,24 +1,26 @@
-"""Dotted keys of a nested config: ``model.init_args.hidden_sizes.2``."""
+"""Dotted keys of nested data: ``model.init_args.hidden_sizes.2``."""
 
 import copy
+import itertools
 from collections.abc import Collection
 from typing import Any
 
+from fmnist_pl.config import Config
 from fmnist_pl.errors import UserError
 
 ABSENT = object()
 
 
-def set_keys(config: dict[str, Any], values: dict[str, Any], absent: Collection[str] = ()) -> dict[str, Any]:
-    """A config with other values for dotted keys, the shorter before those within them; a number is a place in a list.
+def set_keys(config: Config, values: dict[str, Any], absent: Collection[str] = ()) -> Config:
+    """Copy of `config` with dotted keys set, parents before children; integers index lists.
 
     Args:
-        config: Left as it is.
-        values: By dotted key.
-        absent: Places of lists that are to be left out.
+        config: Nested plain data.
+        values: Values by dotted key.
+        absent: Dotted keys of list elements to remove.
 
     Raises:
-        UserError: A key goes through something that has no keys.
+        UserError: A key leads into a value that has no keys.
     """
     config = copy.deepcopy(config)
     for key in sorted(values, key=lambda key: (key.count("."), key)):
@@ -29,29 +31,30 @@ def set_keys(config: dict[str, Any], values: dict[str, Any], absent: Collection[
     return _without_absent(config)
 
 
-def _set(config: dict[str, Any], key: str, value: Any) -> None:
+def _set(config: Config, key: str, value: Any) -> None:
     *path, last = key.split(".")
     node: Any = config
-    for depth, part in enumerate(path):
-        node = _step_into(node, part, list_next=(path + [last])[depth + 1].isdigit(), key=key)
+    for part, following in itertools.pairwise([*path, last]):
+        node = _child(node, part, following.isdigit(), key)
     if isinstance(node, list) and last.isdigit():
         _lengthen(node, int(last))
         node[int(last)] = value
-    elif isinstance(node, dict) and _is_block(value) and isinstance(node.get(last), dict):
+    elif isinstance(node, dict) and _is_partial(value) and isinstance(node.get(last), dict):
         for part, inner in value.items():
             _set(node[last], str(part), inner)
     elif isinstance(node, dict):
         node[last] = value
     else:
-        raise UserError(f"{key}: there are no keys within {'.'.join(path)}")
+        raise UserError(f"{key}: {'.'.join(path)} has no keys")
 
 
-def _is_block(value: Any) -> bool:
-    """Whether a value changes some keys of what is there; a class with its arguments takes its place as a whole."""
+def _is_partial(value: Any) -> bool:
+    """Whether a value changes single keys of a mapping; a class with its arguments replaces the mapping."""
     return isinstance(value, dict) and "class_path" not in value
 
 
-def _step_into(node: Any, part: str, list_next: bool, key: str) -> Any:
+def _child(node: Any, part: str, list_next: bool, key: str) -> Any:
+    """Step into a mapping or a list, creating what is missing."""
     empty: Any = [] if list_next else {}
     if isinstance(node, list) and part.isdigit():
         _lengthen(node, int(part))
@@ -59,7 +62,7 @@ def _step_into(node: Any, part: str, list_next: bool, key: str) -> Any:
             node[int(part)] = empty
         return node[int(part)]
     if not isinstance(node, dict):
-        raise UserError(f"{key}: there are no keys within the value above {part}")
+        raise UserError(f"{key}: the value above {part} has no keys")
     if node.get(part) is None:
         node[part] = empty
     return node[part]
@@ -77,6 +80,6 @@ def _without_absent(node: Any) -> Any:
     kept = []
     for value in node:
         cleaned = _without_absent(value) if value is not ABSENT else []
-        if cleaned != [] or value == []:  # a list within a list goes when nothing of it is left
+        if cleaned != [] or value == []:  # an inner list is removed when all of its elements are
             kept.append(cleaned)
     return kept

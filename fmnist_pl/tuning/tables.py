@@ -1,4 +1,4 @@
-"""A study's trials as texts and tables."""
+"""Trials of a study as text, Markdown and CSV."""
 
 import csv
 from collections import Counter
@@ -11,25 +11,25 @@ from fmnist_pl.reporting.tables import markdown_table
 
 
 def short_names(keys: Iterable[str]) -> dict[str, str]:
-    """For each dotted key its last name, with the places of a list (``lr``, ``blocks.0.1``), if no other has it."""
+    """Last name of each dotted key, with list indices (``lr``, ``blocks.0.1``); the whole key if two share it."""
     short = {key: _last_name(key) for key in keys}
     counts = Counter(short.values())
     return {key: name if counts[name] == 1 else key for key, name in short.items()}
 
 
-def choices_text(trial: FrozenTrial) -> str:
-    """What a trial chose, in a line: ``lr 0.0031, dropout 0.2``."""
+def params_text(trial: FrozenTrial) -> str:
+    """Params of a trial in one line: ``lr 0.0031, dropout 0.2``."""
     names = short_names(trial.params)
     return ", ".join(f"{names[key]} {number_text(value)}" for key, value in trial.params.items())
 
 
 def number_text(value: Any) -> str:
-    """A choice as a person writes it."""
+    """A number in at most four digits; any other value as it is."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def values_text(trial: FrozenTrial) -> str:
-    """What a trial came to: its values, or what it had reached when it was pruned; empty for none."""
+    """Values of a trial, or the last intermediate value of a pruned one; empty if it has none."""
     if trial.state == TrialState.FAIL:
         return ""
     values = trial.values if trial.state == TrialState.COMPLETE else list(trial.intermediate_values.values())[-1:]
@@ -37,18 +37,18 @@ def values_text(trial: FrozenTrial) -> str:
 
 
 def trials_table(trials: Sequence[FrozenTrial]) -> str:
-    """A table in Markdown, one line a trial in the given order."""
+    """Markdown table with one line per trial, in the given order."""
     keys = list(dict.fromkeys(key for trial in trials for key in trial.params))
     rows = [["rank", "trial", "score", *short_names(keys).values(), "seconds"]]
     for rank, trial in enumerate(trials, 1):
-        choices = [number_text(trial.params[key]) if key in trial.params else "" for key in keys]
+        params = [number_text(trial.params[key]) if key in trial.params else "" for key in keys]
         seconds = f"{trial.user_attrs.get('seconds', 0):.0f}"
-        rows.append([str(rank), str(trial.number), values_text(trial), *choices, seconds])
+        rows.append([str(rank), str(trial.number), values_text(trial), *params, seconds])
     return markdown_table(rows)
 
 
 def write_trials(file: IO[str], trials: Sequence[FrozenTrial], objectives: Sequence[str]) -> None:
-    """Write all trials as CSV: state, values, each single score, choices, time, and why one failed."""
+    """Write all trials as CSV: state, values, each single score, params, seconds, and the reason of a failure."""
     keys = list(dict.fromkeys(key for trial in trials for key in trial.params))
     scores = max((len(trial.user_attrs.get("scores", [])) for trial in trials), default=0)
     writer = csv.writer(file)
