@@ -58,7 +58,7 @@ def write_run_report(
         train_images=train.images[:GALLERY, 0].numpy(),
         train_labels=train.labels[:GALLERY].numpy(),
         augmented_images=augmented_samples(data, train.images),
-        feature_maps=feature_maps(model.network, normalise(images[:1] / 255).to(model.device)),
+        feature_maps=feature_maps(model.network, normalise(images[:1] / 255).to(model.device, model.dtype)),
         first_filters=first_filters(model.network),
     )
     figures = draw_figures(FIGURES, inputs)

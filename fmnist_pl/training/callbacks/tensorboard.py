@@ -151,7 +151,7 @@ def _training_images(data: FashionMNISTDataModule) -> FigureEntry[None]:
 def _log_embeddings(trainer: Trainer, evaluation: Evaluation, images: Tensor) -> None:
     model, names = trainer.lightning_module, evaluation.class_names
     pixels = images / 255
-    features = last_features(model.network, normalise(pixels).to(model.device))
+    features = last_features(model.network, normalise(pixels).to(model.device, model.dtype))
     if features is None:
         return
     metadata = [
