@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import statistics
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +28,6 @@ def machine(device_type: str | None = None) -> dict[str, Any]:
     }
     text = f"{facts['device']}, {facts['cores']} cores, {facts['precision']}, torch {facts['torch']}"
     return facts | {"text": text}
-
-
-def mean_and_sd(values: list[float], digits: int = 4, sign: str = "") -> str:
-    """Format mean and sample standard deviation (n - 1) as ``0.9274 ± 0.0019``; one value has no deviation.
-
-    Args:
-        values: At least one.
-        digits: Number of decimals.
-        sign: ``+`` to show the sign of a positive mean.
-    """
-    sd = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):{sign}.{digits}f}{sd}"
 
 
 def write_json(path: str, results: dict[str, Any], device_type: str | None = None) -> None:

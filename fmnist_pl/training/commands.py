@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import Callback
 from fmnist_pl.console import HELP, OneLineErrorParser, exit_code_of
 from fmnist_pl.errors import StoppedError, UserError
 from fmnist_pl.networks.saved import Checkpoint, read_checkpoint
-from fmnist_pl.reporting.predictions_csv import write_predictions
+from fmnist_pl.reporting.predictions_csv import PREDICTIONS, write_predictions
 from fmnist_pl.reporting.runs import HISTORY, read_history
 from fmnist_pl.reporting.tables import summary_table
 from fmnist_pl.training.callbacks.stopwatch import Stopwatch
@@ -154,7 +154,7 @@ def predict(options: Options) -> Metrics:
     batches = trainer.predict(options.model, datamodule=data, **options.call)
     if batches and not trainer.fast_dev_run:
         labels, probabilities = concatenate(batches)
-        path = run_folder(trainer) / "predictions.csv"
+        path = run_folder(trainer) / PREDICTIONS
         write_predictions(path, labels, probabilities)
         print(f"{len(labels):,} predictions: {path}")
     return {}
