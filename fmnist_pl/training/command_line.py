@@ -1,8 +1,9 @@
-"""First look at the command line of train.py: the command and the configs, checked before torch is imported."""
+"""First look at the command line of train.py: command, configs and flags, checked before torch is imported."""
 
 from fmnist_pl.config import find_config, known_configs, read_yaml
 from fmnist_pl.console import HELP, OneLineErrorParser
 from fmnist_pl.errors import UserError
+from fmnist_pl.training.flags import check_flags
 
 COMMANDS = {
     "fit": "Train the network of a config, then test its best epoch once (--config cnn.yaml).",
@@ -22,9 +23,11 @@ def check(arguments: list[str]) -> None:
         arguments: As on the command line, from the command on.
 
     Raises:
-        UserError: The command is unknown, no model is named, or a config is missing or unreadable.
+        UserError: The command is unknown, no model is named, a config is missing or unreadable, or a flag is unknown.
     """
-    find_configs(*split_command(arguments))
+    command, rest = split_command(arguments)
+    find_configs(command, rest)
+    check_flags(command, rest)
 
 
 def split_command(arguments: list[str]) -> tuple[str, list[str]]:
