@@ -12,18 +12,20 @@ from typing import Any
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from fmnist_pl.console import HELP, OneLineErrorParser, exit_code_of
+from fmnist_pl.console import exit_code_of
 from fmnist_pl.errors import StoppedError, UserError
 from fmnist_pl.networks.saved import Checkpoint, read_checkpoint
 from fmnist_pl.reporting.predictions_csv import PREDICTIONS, write_predictions
 from fmnist_pl.reporting.runs import HISTORY, read_history
 from fmnist_pl.reporting.tables import summary_table
+from fmnist_pl.start_up import work_begins
 from fmnist_pl.training.callbacks.stopwatch import Stopwatch
 from fmnist_pl.training.checkpoints import checkpoint_to_test, how_to_resume
+from fmnist_pl.training.command_line import split_command
 from fmnist_pl.training.hardware import keep_freed_memory, look_for_gpus_once, short_precision
 from fmnist_pl.training.library_errors import mistake_behind
 from fmnist_pl.training.multi_step import MultiStep
-from fmnist_pl.training.options import COMMANDS, Options
+from fmnist_pl.training.options import Options
 from fmnist_pl.training.photos import predict_photos
 from fmnist_pl.training.predictions import CollectPredictions, Predictions, concatenate
 from fmnist_pl.training.run_folder import (
@@ -79,8 +81,9 @@ def train(arguments: list[str], callbacks: Sequence[Callback] = ()) -> Metrics:
     look_for_gpus_once()
     threads = torch.get_num_threads()
     try:
-        command, rest = _split_command(arguments)
+        command, rest = split_command(arguments)
         options = Options(command, rest, callbacks)
+        work_begins()
         with _ending_together(options):
             return RUN[command](options)
     except Exception as error:
@@ -169,21 +172,6 @@ def quiet_lightning() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in EXPECTED_WARNINGS:
         warnings.filterwarnings("ignore", message=message)
-
-
-def _split_command(arguments: list[str]) -> tuple[str, list[str]]:
-    """The command and its arguments; prints the list of commands for ``--help`` and exits."""
-    command, *rest = arguments or ["--help"]
-    if command in COMMANDS:
-        return command, rest
-    if command in ("--help", "-h"):
-        parser = OneLineErrorParser(description="Train, validate, test and use Fashion-MNIST classifiers.")
-        commands = parser.add_subcommands(required=False)
-        for name, text in COMMANDS.items():
-            commands.add_subcommand(name, OneLineErrorParser(), help=text)
-        parser.print_help()
-        raise SystemExit(0)
-    raise UserError(f"{command} is not a command: give {', '.join(COMMANDS)} {HELP}")
 
 
 @contextmanager

@@ -26,20 +26,15 @@ from fmnist_pl.training.arguments import complete, last_value
 from fmnist_pl.training.callbacks import StopAtAccuracy, fit_callbacks, progress_bar
 from fmnist_pl.training.callbacks.resume_check import ResumeCheck
 from fmnist_pl.training.checkpoints import AtomicCheckpointIO, CheckpointContent
+from fmnist_pl.training.command_line import COMMANDS
 from fmnist_pl.training.hardware import choose_device_type, choose_precision
 from fmnist_pl.training.library_errors import mistake_behind
 from fmnist_pl.training.predictions import CollectPredictions
 from fmnist_pl.training.run_folder import RunLogger, RunRecorder
 from fmnist_pl.training.trainer import make_trainer
 
-__all__ = ["COMMANDS", "Options", "ParsedOptions", "StopAtAccuracy", "resolve_config"]  # configs name StopAtAccuracy
+__all__ = ["Options", "ParsedOptions", "StopAtAccuracy", "resolve_config"]  # configs name StopAtAccuracy
 
-COMMANDS = {
-    "fit": "Train the network of a config, then test its best epoch once (--config cnn.yaml).",
-    "validate": "Accuracy and loss of a checkpoint on the validation images (--ckpt_path FILE).",
-    "test": "Accuracy and loss of a checkpoint on the test images, with a report.",
-    "predict": "Write the predictions of a checkpoint for the test images, or for photos, to predictions.csv.",
-}
 TRAINER_DEFAULTS = {"devices": 1, "max_epochs": 10, "num_sanity_val_steps": 0, "default_root_dir": "runs"}
 METHOD_DEFAULTS = {"weights_only": True, "verbose": False}
 ADAM = {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.001}}

@@ -16,6 +16,7 @@ from fmnist_pl.atomic_files import copy_file
 from fmnist_pl.config import Config, check_name
 from fmnist_pl.console import exit_code_of
 from fmnist_pl.errors import StoppedError, UserError
+from fmnist_pl.start_up import work_begins
 from fmnist_pl.tuning.command_line import parse, search_from
 from fmnist_pl.tuning.plan import Plan, base_config, check_plan, check_refit
 from fmnist_pl.tuning.pool import Pool, devices_of
@@ -83,6 +84,7 @@ def _check(plan: Plan) -> None:
 
 def _run(plan: Plan) -> Outcome:
     _check(plan)
+    work_begins()
     queue = open_study(plan)
     _print_plan(queue)
     progress = Progress(queue)
