@@ -22,7 +22,10 @@ from fmnist_pl.networks.saved import Checkpoint
 from fmnist_pl.training.checkpoints import CHECKPOINT_FOLDER
 
 BLOCKS = ("seed_everything", "model", "data", "optimizer", "lr_scheduler")
-ALSO_RESUMED = ("threads", "steps_per_execution", "compile", "test_after_fit", "report", "live_pictures", "histograms")
+ALSO_RESUMED = (
+    "threads", "steps_per_execution", "compile", "cuda_graph",
+    "test_after_fit", "report", "live_pictures", "histograms",
+)  # fmt: skip
 ALSO_RESUMED_OF_TRAINER = (
     "accelerator", "devices", "strategy", "log_every_n_steps",
     "enable_checkpointing", "enable_model_summary", "enable_progress_bar",

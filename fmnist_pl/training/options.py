@@ -262,6 +262,7 @@ def _add_fit_arguments(parser: LightningArgumentParser) -> None:
     )
     switches = {
         "--compile": (False, "Compile the network for the training steps (torch.compile), before the first of them."),
+        "--cuda_graph": (False, "On a GPU: capture the training steps as CUDA graphs, which one call launches."),
         "--test_after_fit": (True, "Test the best checkpoint once, after the training."),
         "--live_pictures": (True, "Show augmented images, confusion matrix and mistakes in TensorBoard, now and then."),
         "--histograms": (False, "Show the distributions of weights and gradients in TensorBoard, once per epoch."),
