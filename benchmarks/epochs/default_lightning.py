@@ -1,4 +1,4 @@
-"""Training epoch by Lightning as most examples use it. Arguments: number of images, then those of fit; more in each line.
+"""Training epoch by Lightning as most examples use it. Arguments: number of images, then those of fit, as in each line.
 
 torchvision's dataset, ToTensor and Normalize for each image, a DataLoader with two workers, float32, contiguous memory
 format, a default Trainer, ``self.log`` and a torchmetrics accuracy in each step, Adam.

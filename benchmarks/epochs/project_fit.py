@@ -1,4 +1,4 @@
-"""Training epoch by this project: ``train.py fit``. Arguments: number of images, then those of fit; more in each line."""
+"""Training epoch by this project: ``train.py fit``. Arguments: number of images, then those of fit, as in each line."""
 
 import shlex
 import sys

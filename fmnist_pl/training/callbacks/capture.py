@@ -6,6 +6,7 @@ all kernels by one call.
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from lightning import LightningModule, Trainer
@@ -84,7 +85,7 @@ def _captured(trainer: Trainer, model: Classifier) -> Callable[[Tensor, Tensor],
     """`Classifier.training_loss` by a CUDA graph; its backward pass is another one."""
     sample_images, sample_labels, _ = typical_batch(trainer)
     with unchanged(trainer, model), trainer.precision_plugin.train_step_context():
-        graphed = torch.cuda.make_graphed_callables(
+        graphed: Any = torch.cuda.make_graphed_callables(
             _TrainingLoss(model), (sample_images, sample_labels), allow_unused_input=True
         )
 
