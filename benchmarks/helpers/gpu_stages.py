@@ -3,6 +3,7 @@
 Arguments: the name of a stage, and `Settings` as JSON.
 """
 
+import gc
 import json
 import re
 import statistics
@@ -100,6 +101,7 @@ def number_format(settings: Settings) -> None:
 def memory(settings: Settings) -> None:
     """Peak memory of an epoch of each config: allocated on the GPU; in a dry run, of the process so far."""
     for config in settings.configs:
+        gc.collect()  # the last training's model
         if not settings.is_dry_run:
             torch.cuda.reset_peak_memory_stats()
         _one_epoch(settings, config)

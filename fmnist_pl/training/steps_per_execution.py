@@ -31,7 +31,7 @@ MOST = 25
 FLOPS_PER_CALL = {"cpu": 1e9}
 """Floating-point operations that a call holds at least: about 10 ms on two cores, against 0.5 ms of the loop.
 
-Other devices use one step per call until they have been measured: benchmarks/gpu.py measures a GPU.
+Other devices use one step per call until they have been measured; benchmarks/gpu.py measures a GPU.
 """
 
 OF_A_STEP = (
