@@ -5,8 +5,9 @@
 Data: the first ``--images`` real images. Batch size: cnn 128, dense 32, cnn_regularized 128. Round 0 warms up and is
 not counted; ratios are medians over the other rounds. Each implementation is a process of its own. Without
 ``--keras-python`` Keras is left out; its environment is made by ``python -m venv KERAS_ENVIRONMENT`` and
-``pip install tensorflow-cpu``. ``--precisions 32-true bf16-mixed`` adds this project in these two number formats; the
-first row has the one that it selects. The last line of each config compares with the limit of the machine (roofline.py).
+``pip install tensorflow-cpu``. ``--precisions 32-true bf16-mixed`` adds rows of this project in these two number
+formats; its first row has the one that it selects. The last line of each config compares with the limit of the machine
+(roofline.py).
 
 Takes about 15 minutes on two cores as above with all three configs; about 50 with all 60,000 images and 3 rounds.
 """

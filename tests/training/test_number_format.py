@@ -1,6 +1,5 @@
 """The choice of number format: by a measurement with a faked clock, kept in a file, the same in every process."""
 
-import json
 import re
 import time
 from collections.abc import Callable
