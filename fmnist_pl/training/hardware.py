@@ -83,7 +83,9 @@ def choose_threads(asked: int | None, device_type: str, processes: int, step_flo
         operations = step_flops()
         if operations < SHORT_STEP:
             return Threads(1, f"a step is short, {operations / 1e6:.0f} MFLOP")
-    return Threads(share, "all cores" if processes == 1 else f"the cores shared by {processes} processes")
+    if processes > 1:
+        return Threads(share, f"the cores shared by {processes} processes")
+    return Threads(share, "as OMP_NUM_THREADS says" if "OMP_NUM_THREADS" in os.environ else "all cores")
 
 
 @contextmanager

@@ -54,6 +54,7 @@ def cores(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     def pretend(number: int) -> None:
         monkeypatch.setattr(hardware, "available_cores", lambda: number)
         monkeypatch.setattr(torch, "get_num_threads", lambda: number)
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
 
     return pretend
 
