@@ -1,8 +1,6 @@
 """The options of each command, parsed by LightningCLI, and the objects that they describe: model, data and trainer."""
 
-import inspect
 import json
-import pydoc
 import sys
 from collections.abc import Sequence
 from functools import cached_property
@@ -14,7 +12,7 @@ from lightning import Trainer
 from lightning.pytorch.callbacks import Callback, ProgressBar
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
-from fmnist_pl.bounds import check_bounds
+from fmnist_pl.bounds import check_bounds, check_nulls
 from fmnist_pl.config import Config, check_name
 from fmnist_pl.console import OneLineErrors
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
@@ -107,7 +105,7 @@ class ParsedOptions(LightningCLI):
         check_name(self.config.name, "name")
         check_bounds(self.plain_config)
         for key in ("model", "optimizer", "lr_scheduler"):
-            _check_nulls(key, self.plain_config[key])
+            check_nulls(key, self.plain_config[key])
 
     def _refuses(self, arguments: list[str]) -> bool:
         """Whether these arguments alone are not valid."""
@@ -195,18 +193,13 @@ class Options(ParsedOptions):
 
     def _fit_to_machine(self) -> None:
         """Choose what the config leaves to the machine, and write it into the config, which then repeats the run."""
-        options, plain = self.config_init.trainer, self.plain_config
-        device_type = choose_device_type(str(options.accelerator))
-        self.threads = choose_threads(
-            self.config.threads,
-            device_type,
-            processes_of(options.devices, device_type),
-            lambda: self.step_flops,
-        )
-        self.number_format = choose_number_format(options.precision, device_type, options.num_nodes)
+        trainer, plain = self.config_init.trainer, self.plain_config
+        device_type = choose_device_type(str(trainer.accelerator))
+        processes = processes_of(trainer.devices, device_type)
+        self.threads = choose_threads(self.config.threads, device_type, processes, lambda: self.step_flops)
+        self.number_format = choose_number_format(trainer.precision, device_type, trainer.num_nodes)
         plain["threads"] = self.threads.number
-        if options.precision is None:
-            plain["trainer"] = plain["trainer"] | {"precision": self.number_format.precision}
+        plain["trainer"] = plain["trainer"] | {"precision": trainer.precision or self.number_format.precision}
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         options = self.config_init.trainer
@@ -291,17 +284,6 @@ def _add_fit_arguments(parser: LightningArgumentParser) -> None:
     }
     for name, (default, text) in switches.items():
         parser.add_argument(name, type=bool, default=default, help=text)
-
-
-def _check_nulls(key: str, spec: Any) -> None:
-    """Refuse null for an argument of a class that has another default; the parser does so outside of classes alone."""
-    if not isinstance(spec, dict):
-        return
-    parameters = inspect.signature(pydoc.locate(spec["class_path"])).parameters  # type: ignore[arg-type]
-    for name, value in (spec.get("init_args") or {}).items():
-        default = parameters[name].default if name in parameters else None
-        if value is None and default is not None:
-            raise UserError(f"{key}.{name}: got null; leave it out for its default, {default}")
 
 
 def _as_list(value: Any) -> list[Any]:
