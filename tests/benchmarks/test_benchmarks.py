@@ -156,13 +156,14 @@ def test_the_implementations_of_an_epoch_are_compared(
 ) -> None:
     throughput = importlib.import_module("throughput")
     monkeypatch.setattr(throughput, "BATCH_SIZES", {tiny: 32})
-    monkeypatch.setattr(sys, "argv", ["throughput.py", "--images", "160", "--rounds", "1", "--json", "out.json"])
+    arguments = ["--images", "160", "--rounds", "1", "--precisions", "32-true", "--json", "out.json"]
+    monkeypatch.setattr(sys, "argv", ["throughput.py", *arguments])
     throughput.main()
     assert "roofline: " in capsys.readouterr().out
     results = json.loads(Path("out.json").read_text())
     assert results["machine"]["device"]
     row = results["configs"][tiny]
-    assert list(row) == ["here", "raw loop", "usual way"]
+    assert list(row) == ["here", "32-true", "raw loop", "usual way"]
     for values in row.values():
         assert values["images_per_second"] == pytest.approx(160 / values["seconds"])
 
