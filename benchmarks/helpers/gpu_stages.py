@@ -18,7 +18,7 @@ import torch
 from roofline import measure_peaks
 
 from fmnist_pl.training import train
-from fmnist_pl.training.hardware import choose_precision, short_precision
+from fmnist_pl.training.number_format import BF16, FLOAT32, choose_number_format, measure, short_precision
 from helpers.processes import EpochProcess
 from helpers.results import mean_and_sd
 
@@ -82,12 +82,15 @@ def read_rows(output: str) -> list[dict[str, Any]]:
 
 
 def number_format(settings: Settings) -> None:
-    """The chosen number format, and what both formats reach in a matrix product and in the CNN."""
-    chosen = choose_precision(settings.device)
-    print_row("chosen", short_precision(chosen))
-    formats = {"32-true": torch.float32, "bf16-mixed": torch.bfloat16}
+    """The chosen number format, the probe, and what both formats reach in a matrix product and in the CNN."""
+    chosen = choose_number_format(None, settings.device)
+    print_row("chosen", f"{chosen.short}: {chosen.reason}", precision=chosen.precision)
+    probe = measure(settings.device)
+    text = f"bf16 is {probe.speedup:g} times as fast as float32 and {'right' if probe.agrees else 'wrong'}"
+    print_row("probe, a convolution", text, speedup=probe.speedup, agrees=probe.agrees)
+    formats = {FLOAT32: torch.float32, BF16: torch.bfloat16}
     if settings.is_dry_run:  # bf16 is a hundred times slower on many CPUs
-        formats = {chosen: formats[chosen]}
+        formats = {chosen.precision: formats[chosen.precision]}
     for precision, dtype in formats.items():
         operations = measure_peaks(settings.device, dtype).operations
         text = f"{operations / 1e12:,.2f} TFLOP/s"

@@ -78,7 +78,8 @@ def test_a_dry_run_goes_through_the_stages_of_a_gpu(
     rows = {name: {row["what"]: row for row in stage["rows"]} for name, stage in stages.items()}
     assert list(rows) == ["tests", "number_format", "memory", "fast", "fast_gpu", "steps", "epochs"]
     assert "passed" in rows["tests"]["pytest -m gpu"]["result"] or "skipped" in rows["tests"]["pytest -m gpu"]["result"]
-    assert rows["number_format"]["chosen"]["result"] in ("float32", "bf16")
+    assert rows["number_format"]["chosen"]["values"]["precision"] in ("32-true", "bf16-mixed")
+    assert rows["number_format"]["probe, a convolution"]["values"]["speedup"] >= 0
     assert rows["memory"]["dense"]["values"]["bytes"] > 2**27
     for name in ("fast", "fast_gpu"):
         assert 0 <= rows[name]["seed 0"]["values"]["test"] <= 1
