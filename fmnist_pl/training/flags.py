@@ -18,7 +18,7 @@ SHARED = {
     "lr_scheduler", "ckpt_path", "weights_only",
 }  # fmt: skip
 OF_COMMAND = {
-    "fit": {"steps_per_execution", "compile", "test_after_fit", "live_pictures", "histograms", "report"},
+    "fit": {"steps_per_execution", "compile", "cuda_graph", "test_after_fit", "live_pictures", "histograms", "report"},
     "validate": {"verbose"},
     "test": {"verbose", "report"},
     "predict": {"return_predictions", "show", "no_show"},

@@ -110,7 +110,7 @@ def _run(plan: Plan) -> Outcome:
         raise UserError(f"no trial was completed; the reasons are in {files[0]}")
     names = ", ".join(path.name for path in files)
     print(f"\n{top_table(queue)}\n\nfiles in {plan.search.home}: {names}", flush=True)
-    return Outcome(queue, plan.space.apply(best.params, plan.full_config), best.number, plan.search.home)
+    return Outcome(queue, plan.space.apply(best.params, queue.plan.full_config), best.number, plan.search.home)
 
 
 def _run_stages(plan: Plan) -> Outcome:
