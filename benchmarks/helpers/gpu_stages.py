@@ -17,10 +17,10 @@ from typing import Any
 import torch
 from roofline import measure_peaks
 
+from fmnist_pl.reporting.statistics import mean_and_sd
 from fmnist_pl.training import train
 from fmnist_pl.training.number_format import BF16, FLOAT32, choose_number_format, measure, short_precision
 from helpers.processes import EpochProcess
-from helpers.results import mean_and_sd
 
 ROW = "row "
 ALL_IMAGES = 60_000
@@ -125,7 +125,7 @@ def accuracy(settings: Settings, config: str) -> None:
     test, seconds = ([run[key] for run in runs] for key in ("test", "train_seconds"))
     target = TARGETS[config]
     reached = "reached" if statistics.mean(test) >= target else "not reached"
-    text = f"test {mean_and_sd(test)}, training {mean_and_sd(seconds, 2)} s; target {target} {reached}"
+    text = f"test {mean_and_sd(test)}, training {mean_and_sd(seconds, '.2f')} s; target {target} {reached}"
     print_row(f"n = {len(runs)}, {runs[0]['epochs']} epochs, {runs[0]['precision']}", text, target=target)
 
 
