@@ -273,6 +273,7 @@ def test_a_run_says_and_keeps_its_format(
     assert len(calls) == 1
 
 
+@pytest.mark.slow
 def test_a_search_measures_once_and_its_best_keeps_the_format(
     cache: Path, counted: Callable[..., list[str]], tmp_path: Path
 ) -> None:
