@@ -13,7 +13,9 @@ def train() -> int:
         The exit code.
     """
     with quick_imports():
+        from fmnist_pl.console import hide_disk_errors_of_threads
         from fmnist_pl.training import main
+    hide_disk_errors_of_threads()
     return main()
 
 
@@ -24,5 +26,7 @@ def tune() -> int:
         The exit code.
     """
     with quick_imports():
+        from fmnist_pl.console import hide_disk_errors_of_threads
         from fmnist_pl.tuning import main
+    hide_disk_errors_of_threads()
     return main()

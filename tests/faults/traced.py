@@ -58,9 +58,10 @@ class SavingProcess:
         self.files = folder / FILES
         self._messages, self._trace = folder / MESSAGES, folder / "trace"
         environment = {key: value for key, value in os.environ.items() if key != "FMNIST_DATA"}
+        environment["OMP_NUM_THREADS"] = "1"
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.saving_process", str(folder)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment | {"OMP_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment,
         )  # fmt: skip
         assert self._answer() == "ready", self._messages.read_text()
 
