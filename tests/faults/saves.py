@@ -116,7 +116,7 @@ def _save_results(folder: Path) -> Save:
     _run_trial(queue, "worker")
 
     def save(time: int) -> None:
-        with one_line_storage_errors(), mock.patch(PARETO_FIGURE, lambda *_: Figure((1, 1 + time))):
+        with one_line_storage_errors(), mock.patch(PARETO_FIGURE, return_value=Figure((1, 1 + time))):
             write_results(queue)
         if not time:
             _run_trial(queue, "worker")
