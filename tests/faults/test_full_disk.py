@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 MEGABYTES = 4  # size of the disk
 FIT = [
     str(ROOT / "train.py"), "fit", "--config", "dense.yaml", *SMALL, *NO_PICTURES, "--data.synthetic_size", "200",
-    "--trainer.max_epochs", "2",
+    "--model.hidden_sizes", "[8]", "--trainer.max_epochs", "2",
 ]  # fmt: skip
 TRIALS = 3
 TUNE = [str(ROOT / "tune.py"), "--config", "../search.yaml", "--n-trials", str(TRIALS), "--study-name", "full"]
