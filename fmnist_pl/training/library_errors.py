@@ -15,9 +15,8 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from fmnist_pl.errors import UserError
+from fmnist_pl.errors import DISK_ERRORS, UserError
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 MISTAKES = {
     "loading state_dict": "the checkpoint does not fit the requested model",
     "Expected more than 1 value per channel": "data.batch_size",  # batch norm of a single image
@@ -42,7 +41,7 @@ LONGEST_MESSAGE = 300
 def mistake_behind(error: BaseException) -> UserError | None:
     """The user's mistake that an error stands for; ``None`` for a fault of the program."""
     message = " ".join(str(error).split())[:LONGEST_MESSAGE]
-    if isinstance(error, OSError) and error.errno in NO_ROOM:
+    if isinstance(error, OSError) and error.errno in {*DISK_ERRORS, errno.EACCES}:
         return UserError(f"cannot write the run's files: {message}; free some space or choose another folder")
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in message:
         return UserError("out of memory; lower data.batch_size, data.eval_batch_size or the sizes of the network")

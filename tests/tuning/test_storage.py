@@ -13,7 +13,7 @@ import pytest
 from optuna.trial import TrialState
 
 from fmnist_pl.errors import UserError
-from fmnist_pl.tuning import main
+from fmnist_pl.tuning import Search, main, tune
 from fmnist_pl.tuning.storage import hide_passwords
 from fmnist_pl.tuning.study import TrialQueue
 from tests.tuning.test_study import claim_all
@@ -219,3 +219,17 @@ def test_a_full_disk_is_one_clear_line(said: Callable[..., str], monkeypatch: py
     monkeypatch.setattr("fmnist_pl.tuning.study.TrialQueue.claim", full)
     monkeypatch.setattr("fmnist_pl.tuning.run.write_results", lambda queue: [])
     assert "cannot write journal.log: No space left" in said()
+
+
+def test_a_full_disk_stops_the_search_and_no_trial_is_lost(
+    quick: Callable[..., Search], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "last.ckpt")
+
+    with monkeypatch.context() as patch, pytest.raises(UserError, match=r"last.ckpt.*free some space.*same command"):
+        patch.setattr("fmnist_pl.training.checkpoints.LastCheckpoint.on_train_epoch_end", full)
+        tune(quick(n_trials=2))
+    trials = tune(quick(n_trials=2)).study.trials
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 2
+    assert trials[0].user_attrs["attempts"] == 1, "a full disk is no failed attempt"
