@@ -15,9 +15,11 @@ class UserError(Exception):
 
 def is_of_the_disk(error: BaseException | None) -> bool:
     """Whether an error, or one that it was raised from, is one of `DISK_ERRORS`."""
-    while error is not None:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:  # an error can be its own cause
         if isinstance(error, OSError) and error.errno in DISK_ERRORS:
             return True
+        seen.add(id(error))
         error = error.__cause__
     return False
 

@@ -86,7 +86,7 @@ def train(arguments: list[str], callbacks: Sequence[Callback] = ()) -> Metrics:
             return RUN[command](options)
     except Exception as error:
         mistake = mistake_behind(error)
-        if mistake is None:
+        if mistake is None or mistake is error:
             raise
         raise mistake from error
 

@@ -93,7 +93,11 @@ class _JournalLock:
 
     def acquire(self) -> bool:
         self._lock.acquire()
-        _repair_last_line(self._journal)
+        try:
+            _repair_last_line(self._journal)
+        except OSError:  # the caller releases only what it has acquired
+            self._lock.release()
+            raise
         return True
 
     def release(self) -> None:

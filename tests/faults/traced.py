@@ -15,13 +15,13 @@ from tests.faults.saving_process import FILES, MESSAGES
 
 CALLS = (
     "openat", "write", "writev", "pwrite64", "fsync", "fdatasync", "rename", "renameat", "renameat2", "chmod", "fchmod",
-    "ftruncate", "unlink", "unlinkat", "mkdir", "close",
+    "fchmodat", "ftruncate", "unlink", "unlinkat", "mkdir", "mkdirat", "close",
 )  # fmt: skip
-"""Calls that change files, and those that open and close them."""
+"""Calls that change files, and those that open and close them; not every processor has all."""
 WRITES = ("write", "writev", "pwrite64", "ftruncate")
 TO_CHANGE = re.compile(r"O_CREAT|O_WRONLY|O_RDWR|O_DIRECTORY")
 LINE = re.compile(r"(?:\d+ +)?(?P<name>\w+)\((?P<arguments>.*)\) += (?P<result>.*)")
-PATH = re.compile(r'"([^"]+)"|<(/[^>]*)>')
+PATH = re.compile(r'"([^"]+)"|(?<!AT_FDCWD)<(/[^>]*)>')
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,11 @@ class SavingProcess:
             faults: Values of strace's option --inject.
         """
         process = self._fork(kind)
-        options = [f"--trace={','.join(CALLS)}", *(f"--inject={fault}" for fault in faults), f"--attach={process}"]
+        options = [
+            f"--trace={','.join(f'?{name}' for name in CALLS)}",
+            *(f"--inject={fault}" for fault in faults),
+            f"--attach={process}",
+        ]
         strace = subprocess.Popen(
             ["strace", "--follow-forks", "--decode-fds=path", "--string-limit=0", f"--output={self._trace}", *options],
             stderr=subprocess.PIPE,
