@@ -17,7 +17,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from fmnist_pl import __version__
 from fmnist_pl.atomic_files import replacing
-from fmnist_pl.config import Config, recipe_of
+from fmnist_pl.config import Config
 from fmnist_pl.errors import UserError
 from fmnist_pl.reporting.runs import CONFIG, HISTORY, METRICS
 from fmnist_pl.training.callbacks.stopwatch import Stopwatch
@@ -38,8 +38,7 @@ class RunLogger(TensorBoardLogger):
             name: Folder of the runs of one config, below ``root``.
             events: Whether to write TensorBoard events.
         """
-        root = os.path.expandvars(Path(root).expanduser())
-        super().__init__(root, name=name, log_graph=events, default_hp_metric=False)
+        super().__init__(expand(root), name=name, log_graph=events, default_hp_metric=False)
         self._events = events
         self._version: int | None = None
 
@@ -52,10 +51,6 @@ class RunLogger(TensorBoardLogger):
     @property
     def experiment(self) -> Any:
         return super().experiment if self._events else DummyExperiment()
-
-    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        if self._events:
-            super().log_hyperparams(*args, **kwargs)
 
     def save(self) -> None:
         """Flush the events; the parameters are in config.yaml."""
@@ -94,6 +89,11 @@ def run_folder(trainer: Trainer) -> Path:
     return Path(trainer.loggers[0].log_dir)
 
 
+def expand(folder: str | os.PathLike[str]) -> str:
+    """A folder with ``~`` and environment variables written out."""
+    return os.path.expandvars(Path(folder).expanduser())
+
+
 def describe_hardware(trainer: Trainer, model: LightningModule) -> dict[str, Any]:
     """The size of a model, the hardware and the versions of a run, for metrics.json."""
     device = trainer.strategy.root_device
@@ -121,20 +121,6 @@ def describe_training(trainer: Trainer, stopwatch: Stopwatch) -> dict[str, Any]:
         "images_per_second": round(stopwatch.images_per_second, 1),
         "steps_per_execution": trainer.datamodule.steps_per_execution,
     }
-
-
-def log_hyperparameters(trainer: Trainer, config: Config, metrics: dict[str, Any]) -> None:
-    """Fill TensorBoard's HParams tab: the recipe and the final metrics."""
-    chosen = {key: value for key, value in recipe_of(config).items() if key != "trainer"}
-    chosen["max_epochs"] = config["trainer"]["max_epochs"]
-    final = {
-        f"final/{stage}_{name}": value
-        for stage in ("val", "test")
-        for name, value in metrics.get(stage, {}).items()
-        if isinstance(value, float)
-    }
-    if trainer.logger is not None and final:
-        trainer.logger.log_hyperparams(chosen, final)
 
 
 def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
