@@ -7,15 +7,18 @@ import io
 import logging
 import os
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jsonargparse import Namespace
 from lightning import Trainer
 from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 from PIL import Image
 
 from fmnist_pl.config import Config
+from fmnist_pl.errors import UserError
 from fmnist_pl.training.hyperparameters import hyperparameters, log_hyperparameters
 from fmnist_pl.training.run_folder import RunLogger, expand, run_folder
 
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 PROJECT = "fmnist_pl"  # MLflow's experiment and W&B's project
 CSV_FOLDER = "csv"
+MLFLOW = "lightning.pytorch.loggers.MLFlowLogger"
+INSTALL = "pip install -e '.[trackers]' in the checkout"
 FINAL = [(stage, name) for stage in ("test", "val") for name in ("acc", "loss")]
 MORE_OF_TEST = ("acc_low", "acc_high", "top2", "ece")  # metrics of a test that Lightning does not log
 QUIET_MLFLOW = {"MLFLOW_LOGGING_LEVEL": "WARNING", "MLFLOW_DISABLE_TELEMETRY": "true"}
@@ -65,11 +70,32 @@ def set_default_places(configured: Any, root: str, name: str) -> None:
         name: Name of the run, unless the config gives one.
     """
     for spec in configured if isinstance(configured, list) else [configured]:
-        class_name = getattr(spec, "class_path", "").rpartition(".")[2]
-        if class_name == MLFlowLogger.__name__:
-            _set_mlflow_places(spec.init_args, root, name)
-        elif class_name == WandbLogger.__name__:
-            _set_wandb_places(spec.init_args, root, name)
+        if isinstance(spec, Namespace):
+            set_places = {MLFlowLogger: _set_mlflow_places, WandbLogger: _set_wandb_places}.get(_class_of(spec))
+            if set_places is not None:
+                set_places(spec.init_args, root, name)
+
+
+def mlflow_arguments(configured: Any, root: str, name: str) -> dict[str, Any] | None:
+    """Arguments of the MLFlowLogger that a config names, with the default places; ``None`` if it names none.
+
+    Args:
+        configured: Value of ``trainer.logger`` as plain data: a class path, or a mapping, or a list of these.
+        root: Folder of all runs.
+        name: Name of the run, unless the config gives one.
+
+    Raises:
+        UserError: MLflow is not installed.
+    """
+    for spec in configured if isinstance(configured, list) else [configured]:
+        spec = {"class_path": spec} if isinstance(spec, str) else spec
+        if isinstance(spec, dict) and _class_of(spec) is MLFlowLogger:
+            if find_spec("mlflow") is None:
+                raise UserError(f"trainer.logger: MLFlowLogger needs another package: {INSTALL}")
+            arguments = dict(spec.get("init_args") or {})
+            _set_mlflow_places(arguments, root, name)
+            return arguments
+    return None
 
 
 def trackers(trainer: Trainer) -> list[Logger]:
@@ -155,23 +181,31 @@ def _log_image(logger: Logger, tag: str, image: Image.Image, caption: str, step:
         logger.log_image(tag, [image], step, caption=[caption])
 
 
+def _class_of(spec: Any) -> type[Logger] | None:
+    """Lightning's logger that a specification names, by its path or its short name."""
+    name = str(spec["class_path"]).rpartition(".")[2]
+    return {kind.__name__: kind for kind in (MLFlowLogger, WandbLogger)}.get(name)
+
+
 def _set_mlflow_places(arguments: Any, root: str, name: str) -> None:
     os.environ.update({key: value for key, value in QUIET_MLFLOW.items() if key not in os.environ})
     logging.getLogger("lightning.pytorch.loggers.mlflow").setLevel(logging.ERROR)  # it warns of each new experiment
-    if arguments.experiment_name == "lightning_logs":
-        arguments.experiment_name = PROJECT
-    arguments.run_name = arguments.run_name or name
-    if not arguments.tracking_uri:
-        folder = Path(expand(root if arguments.save_dir in (None, "./mlruns") else arguments.save_dir)).absolute()
+    if arguments.get("experiment_name") in (None, "lightning_logs"):
+        arguments["experiment_name"] = PROJECT
+    arguments["run_name"] = arguments.get("run_name") or name
+    arguments["tracking_uri"] = arguments.get("tracking_uri") or os.environ.get("MLFLOW_TRACKING_URI")
+    if not arguments["tracking_uri"]:
+        given = arguments.get("save_dir")
+        folder = Path(expand(root if given in (None, "./mlruns") else given)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
-        arguments.tracking_uri = f"sqlite:///{folder / 'mlflow.db'}"
-        arguments.artifact_location = arguments.artifact_location or (folder / "mlflow_artifacts").as_uri()
+        arguments["tracking_uri"] = f"sqlite:///{folder / 'mlflow.db'}"
+        arguments["artifact_location"] = arguments.get("artifact_location") or (folder / "mlflow_artifacts").as_uri()
 
 
 def _set_wandb_places(arguments: Any, root: str, name: str) -> None:
-    arguments.name = arguments.name or name
-    arguments.project = arguments.project or os.environ.get("WANDB_PROJECT", PROJECT)
-    if str(arguments.save_dir) == ".":
+    arguments["name"] = arguments["name"] or name
+    arguments["project"] = arguments["project"] or os.environ.get("WANDB_PROJECT", PROJECT)
+    if str(arguments["save_dir"]) == ".":
         folder = Path(expand(root))
         folder.mkdir(parents=True, exist_ok=True)
-        arguments.save_dir = str(folder)
+        arguments["save_dir"] = str(folder)
