@@ -221,7 +221,8 @@ def _start(options: Options) -> None:
     if not trainer.fast_dev_run:
         open_trackers(trainer)
         run_folder(trainer)
-        log_config(trainer, options.plain_config | {"data": options.plain_config["data"] | {"source": data.loaded.source}})
+        images = options.plain_config["data"] | {"source": data.loaded.source}
+        log_config(trainer, options.plain_config | {"data": images})
 
 
 def _finish(options: Options, metrics: Metrics, history: list[dict[str, float]], tested_epoch: int | None) -> None:

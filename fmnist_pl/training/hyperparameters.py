@@ -1,8 +1,8 @@
 """The HParams tab of TensorBoard: one table for runs of different configs.
 
-TensorBoard shows the first five parameters at first. It sorts those that differ between the runs before the others, and
-each group by name, capitals first. A summary of type "experiment", which torch and Lightning write, fixes the columns of
-all runs to those of one of them; without it, the table has the columns of all.
+TensorBoard opens the tab with five parameters and five metrics. It sorts parameters that differ between the runs before
+the others, and both groups by name, capitals first; metrics by name. A summary of type "experiment", which torch and
+Lightning write, limits the columns to those of one run; without it, the table has the columns of all runs.
 """
 
 import inspect

@@ -1,7 +1,7 @@
 """A search in MLflow: a parent run, found again by its name, with a child run for each trial."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -31,27 +31,27 @@ class Child:
     end: int
 
 
-@dataclass(frozen=True)
 class ParentRun:
     """The run of a search. It is made when it is first used, unless there is one of its name."""
 
-    name: str
-    arguments: dict[str, Any]
-    """Of MLFlowLogger: its address and experiment."""
-    _client: Any = field(init=False, repr=False)
+    def __init__(self, name: str, arguments: dict[str, Any]) -> None:
+        """Connect to MLflow.
 
-    def __post_init__(self) -> None:
+        Args:
+            name: Name of the search.
+            arguments: Of MLFlowLogger: its address and experiment.
+        """
         from mlflow import MlflowClient
 
-        object.__setattr__(self, "_client", MlflowClient(self.arguments["tracking_uri"]))
+        self._name, self._arguments, self._client = name, arguments, MlflowClient(arguments["tracking_uri"])
 
     @cached_property
     def run_id(self) -> str:
         """The run's id in MLflow."""
-        found = self._runs(f"tags.`{STUDY}` = '{self.name}'")
+        found = self._runs(f"tags.`{STUDY}` = '{self._name}'")
         if found:
             return str(found[0].info.run_id)
-        return str(self._client.create_run(self._experiment, tags={STUDY: self.name}, run_name=self.name).info.run_id)
+        return str(self._client.create_run(self._experiment, tags={STUDY: self._name}, run_name=self._name).info.run_id)
 
     def numbers(self) -> set[int]:
         """Numbers of the child runs so far."""
@@ -74,27 +74,40 @@ class ParentRun:
             self._client.log_batch(run_id, metrics=metrics[first : first + PAGE])
         self._client.set_terminated(run_id, child.status, child.end)
 
-    def finish(self, metrics: Mapping[str, float], search: dict[str, Any], files: Iterable[Path]) -> None:
-        """Write the results so far: metrics, keys of the search, and files as artifacts."""
+    def start(self) -> None:
+        """Show the search as running."""
+        self._client.update_run(self.run_id, status="RUNNING")
+
+    def finish(
+        self, metrics: Mapping[str, float], search: dict[str, Any], files: Iterable[Path], is_complete: bool
+    ) -> None:
+        """End the run of the search.
+
+        Args:
+            metrics: Results so far.
+            search: Keys of the search.
+            files: Artifacts.
+            is_complete: Whether all trials are done; otherwise the run counts as killed.
+        """
         for name, value in metrics.items():
             self._client.log_metric(self.run_id, name, value)
         self._client.log_dict(self.run_id, search, "search.yaml")
         for path in files:
             self._client.log_artifact(self.run_id, str(path))
-        self._client.set_terminated(self.run_id)
+        self._client.set_terminated(self.run_id, "FINISHED" if is_complete else "KILLED")
 
-    def logger_of_child(self) -> dict[str, Any]:
-        """Value of ``trainer.logger`` for a training that is a child run."""
-        tags = (self.arguments.get("tags") or {}) | {PARENT: self.run_id}
-        return {"class_path": MLFLOW, "init_args": self.arguments | {"tags": tags}}
+    def logger_of_child(self, name: str) -> dict[str, Any]:
+        """Value of ``trainer.logger`` for a training that is a child run of this name."""
+        tags = (self._arguments.get("tags") or {}) | {PARENT: self.run_id}
+        return {"class_path": MLFLOW, "init_args": self._arguments | {"tags": tags, "run_name": name}}
 
     @cached_property
     def _experiment(self) -> str:
-        name = self.arguments["experiment_name"]
+        name = self._arguments["experiment_name"]
         found = self._client.get_experiment_by_name(name)
         if found is not None:
             return str(found.experiment_id)
-        return str(self._client.create_experiment(name, self.arguments.get("artifact_location")))
+        return str(self._client.create_experiment(name, self._arguments.get("artifact_location")))
 
     def _runs(self, condition: str) -> list[Any]:
         runs, token = [], None

@@ -1,6 +1,6 @@
-"""Results of a search: best.yaml, trials.csv, tables and figures in its folder; each trial in TensorBoard and MLflow."""
+"""Results of a search: best.yaml, trials.csv, tables and figures; each trial in TensorBoard and MLflow."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -79,27 +79,45 @@ def open_parent(plan: Plan) -> ParentRun | None:
     return parent_run(plan.full_config["trainer"].get("logger"), plan.search.folder, plan.search.name)
 
 
-def track_trials(queue: TrialQueue, files: Sequence[Path] = ()) -> None:
+def track_trials(queue: TrialQueue) -> ParentRun | None:
     """Write each finished trial that MLflow does not have yet as a child run of the search, if its config asks for it.
 
-    Args:
-        queue: Trials of the study.
-        files: Results of the search, once it has ended.
+    Returns:
+        The parent run; ``None`` if the config does not name MLFlowLogger.
     """
     plan, parent = queue.plan, open_parent(queue.plan)
     if parent is None:
-        return
+        return None
     with queue.lock():  # other workers write their trials too
         present = parent.numbers()
-        finished = [trial for trial in queue.trials() if trial.state.is_finished()]
-        for trial in finished:
-            if trial.number not in present:
+        for trial in queue.trials():
+            if trial.state.is_finished() and trial.number not in present:
                 parent.add(_child(plan, trial))
+    return parent
+
+
+def track_start(queue: TrialQueue) -> None:
+    """Open the search in MLflow, if its config asks for it, with the trials of an earlier command."""
+    parent = track_trials(queue)
+    if parent is not None:
+        parent.start()
+
+
+def track_end(queue: TrialQueue, files: Iterable[Path]) -> None:
+    """Write the results of a search to MLflow, if its config asks for it.
+
+    Args:
+        queue: Trials of the study.
+        files: Results of the search.
+    """
+    parent = track_trials(queue)
+    if parent is not None:
+        finished = sum(trial.state.is_finished() for trial in queue.trials())
         best = next(iter(queue.ranked()), None)
-        if files and best is not None:
-            search = {key: value for key, value in asdict(plan.search).items() if key != "storage"}
-            metrics = {"trials": float(len(finished))} | _values(plan, best)
-            parent.finish(metrics, search | {"folder": str(plan.search.folder)}, files)
+        metrics = {"trials": float(finished)} | ({} if best is None else _values(queue.plan, best))
+        search = asdict(queue.plan.search) | {"folder": str(queue.plan.search.folder)}
+        del search["storage"]  # it may hold a password
+        parent.finish(metrics, search, files, is_complete=finished >= queue.plan.budget)
 
 
 def _child(plan: Plan, trial: FrozenTrial) -> Child:

@@ -22,7 +22,7 @@ from fmnist_pl.tuning.plan import Plan, base_config, check_plan, check_refit
 from fmnist_pl.tuning.pool import Pool, devices_of
 from fmnist_pl.tuning.progress import Progress
 from fmnist_pl.tuning.refit import refit
-from fmnist_pl.tuning.results import BEST, open_parent, top_table, track_trials, write_results
+from fmnist_pl.tuning.results import BEST, open_parent, top_table, track_end, track_start, write_results
 from fmnist_pl.tuning.search import Search
 from fmnist_pl.tuning.storage import one_line_storage_errors
 from fmnist_pl.tuning.study import TrialQueue, open_study
@@ -63,7 +63,7 @@ def tune(search: Search) -> Outcome:
             return outcome
         config, parent = plan.refit_config(outcome.best_config), open_parent(outcome.queue.plan)
         if parent is not None:
-            config = set_keys(config, {"trainer.logger": parent.logger_of_child()})
+            config = set_keys(config, {"trainer.logger": parent.logger_of_child("refit")})
         metrics = refit(plan, outcome.queue, config, outcome.best_trial)
         return dataclasses.replace(outcome, refit=metrics)
 
@@ -88,7 +88,7 @@ def _check(plan: Plan) -> None:
 def _run(plan: Plan) -> Outcome:
     _check(plan)
     queue = open_study(plan)
-    track_trials(queue)  # before the workers: an address that does not answer shows here
+    track_start(queue)  # before the workers: an address that does not answer shows here
     _print_plan(queue)
     progress = Progress(queue)
     try:
@@ -108,7 +108,7 @@ def _run(plan: Plan) -> Outcome:
         ) from error
     finally:
         files = write_results(queue)
-        track_trials(queue, files)
+        track_end(queue, files)
     best = next(iter(queue.ranked()), None)
     if best is None:
         raise UserError(f"no trial was completed; the reasons are in {files[0]}")
