@@ -29,11 +29,12 @@ PLAIN = (bool, int, float, str)
 Value = bool | int | float | str
 
 
-def hyperparameters(config: Config) -> dict[str, Value]:
+def hyperparameters(config: Config, searched: Mapping[str, Any] | None = None) -> dict[str, Value]:
     """The model, the columns of `FIRST`, and every recipe key that differs from its default.
 
     Args:
         config: Complete config.
+        searched: Values by dotted key that are columns of their own, default or not: the params of a trial.
 
     Returns:
         Values by name: dotted keys without ``init_args``; classes by the last part of their path.
@@ -43,7 +44,10 @@ def hyperparameters(config: Config) -> dict[str, Value]:
     shown = {name: values[key] for name, key in FIRST.items() if key in values}
     shown["Model"] = str(values.get("model.network", values["model"])).removesuffix("Classifier")
     hidden = {*FIRST.values(), *WITHOUT_EFFECT, "model", "model.network"}
-    return shown | {key: value for key, value, default in leaves if key not in hidden and value != default}
+    shown |= {key: value for key, value, default in leaves if key not in hidden and value != default}
+    names = {key: name for name, key in FIRST.items()}
+    keys = {key: key.replace(".init_args", "") for key in searched or {}}
+    return shown | {names.get(keys[key], keys[key]): _plain(value) for key, value in (searched or {}).items()}
 
 
 def log_hyperparameters(

@@ -110,7 +110,7 @@ class ParentRun:
         return str(self._client.create_experiment(name, self._arguments.get("artifact_location")))
 
     def _runs(self, condition: str) -> list[Any]:
-        runs, token = [], None
+        runs, token = list[Any](), None
         while True:
             page = self._client.search_runs([self._experiment], condition, max_results=PAGE, page_token=token)
             runs += page

@@ -39,7 +39,7 @@ class RunLogger(TensorBoardLogger):
             events: Whether to write TensorBoard events.
         """
         super().__init__(expand(root), name=name, log_graph=events, default_hp_metric=False)
-        self._events = events
+        self._events, self._has_graph = events, False
         self._version: int | None = None
 
     @property
@@ -51,6 +51,12 @@ class RunLogger(TensorBoardLogger):
     @property
     def experiment(self) -> Any:
         return super().experiment if self._events else DummyExperiment()
+
+    def log_graph(self, *args: Any, **kwargs: Any) -> None:
+        """Log the graph once: Lightning logs it again at the test."""
+        if not self._has_graph:
+            self._has_graph = True
+            super().log_graph(*args, **kwargs)
 
     def save(self) -> None:
         """Flush the events; the parameters are in config.yaml."""

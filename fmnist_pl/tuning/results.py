@@ -11,14 +11,16 @@ from optuna.trial import FrozenTrial, TrialState
 
 from fmnist_pl.atomic_files import replacing
 from fmnist_pl.config import flatten, recipe_of
-from fmnist_pl.training.hyperparameters import PLAIN, log_hyperparameters
+from fmnist_pl.training.hyperparameters import hyperparameters, log_hyperparameters
 from fmnist_pl.training.mlflow_runs import Child, ParentRun, parent_run
 from fmnist_pl.tuning.plan import Plan, write_config
 from fmnist_pl.tuning.study import TrialQueue
-from fmnist_pl.tuning.tables import short_names, trials_table, values_text, write_trials
+from fmnist_pl.tuning.tables import trials_table, values_text, write_trials
 
 BEST, TRIALS, TOP, PARETO = "best.yaml", "trials.csv", "top10.md", "pareto_front.md"
 EVENTS = "tensorboard"
+FINAL = {"accuracy": "Final/val_acc", "parameters": "Final/parameters"}
+"""Name of each objective in TensorBoard, as in the runs of train.py."""
 STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAIL: "FAILED"}
 """Status of a run in MLflow."""
 
@@ -67,10 +69,9 @@ def write_events(plan: Plan, trial: FrozenTrial) -> None:
     for step, value in sorted(trial.intermediate_values.items()):
         logger.log_metrics({"search/val_acc": value}, step)
     values = trial.values or [max(trial.intermediate_values.values())]
-    metrics = {f"search/{name}": value for name, value in zip(plan.search.objectives, values, strict=True)}
-    names = short_names(parameter.key for parameter in plan.space.parameters)
-    params = {names[key]: value if isinstance(value, PLAIN) else str(value) for key, value in trial.params.items()}
-    log_hyperparameters(logger, {**params, "state": trial.state.name.lower()}, metrics)
+    metrics = {FINAL[name]: value for name, value in zip(plan.search.objectives, values, strict=True)}
+    params = hyperparameters(plan.trial_trainings(trial.params)[0], trial.params)
+    log_hyperparameters(logger, params | {"state": trial.state.name.lower()}, metrics)
     logger.finalize("success")
 
 
