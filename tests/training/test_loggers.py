@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,7 +65,7 @@ def test_nothing_is_written_outside_the_folder_of_runs(run: Run) -> None:
 
 @pytest.mark.slow
 def test_csv(run: Run) -> None:
-    rows = list(csv.DictReader((run.folder / "csv/metrics.csv").open()))
+    rows = list(csv.DictReader((run.folder / "csv/metrics.csv").read_text().splitlines()))
     for name in EPOCH_METRICS:
         found = [float(row[name]) for row in rows if row[name]]
         assert found == pytest.approx([epoch[name] for epoch in run.history]), name
@@ -97,23 +98,36 @@ def test_mlflow(run: Run) -> None:
     assert Path(page).read_bytes() == (run.folder / "report/report.html").read_bytes()
 
 
+def wandb_records(content: bytes) -> Iterator[Any]:
+    """Records of W&B's file for `wandb sync`: a header, then fragments (checksum, length, kind) in blocks, as LevelDB's."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    block, head = 2**15, 7
+    place, record = head, b""
+    while place + head <= len(content):
+        if block - place % block < head:
+            place += block - place % block
+            continue
+        length, kind = int.from_bytes(content[place + 4 : place + 6], "little"), content[place + 6]
+        record += content[place + head : place + head + length]
+        place += head + length
+        if kind in (1, 4):  # whole, or the last fragment
+            yield Record.FromString(record)
+            record = b""
+
+
 @pytest.mark.slow
 @ignores_warnings
 def test_wandb(run: Run) -> None:
-    from wandb.proto.wandb_internal_pb2 import Record
-    from wandb.sdk.internal.datastore import DataStore
-
     (path,) = run.root.glob("wandb/offline-run-*/run-*.wandb")
-    store, config, history, summary = DataStore(), dict[str, Any](), list[dict[str, Any]](), dict[str, Any]()
-    store.open_for_scan(str(path))
-    while content := store.scan_data():
-        record = Record.FromString(content)
-        first = {item.key or item.nested_key[0]: json.loads(item.value_json) for item in record.run.config.update}
-        config |= first | {item.key: json.loads(item.value_json) for item in record.config.update}
-        items = {".".join(item.nested_key) or item.key: json.loads(item.value_json) for item in record.history.item}
+    config, history, summary, ended = dict[str, Any](), list[dict[str, Any]](), dict[str, Any](), list[int]()
+    for record in wandb_records(path.read_bytes()):
+        config |= {item.key: json.loads(item.value_json) for item in record.config.update}
+        items = {".".join(item.nested_key): json.loads(item.value_json) for item in record.history.item}
         history += [items] if items else []
         summary |= items
-    assert record.exit.exit_code == 0 or record.HasField("footer")
+        ended += [record.exit.exit_code] if record.HasField("exit") else []
+    assert ended == [0]
     assert config["model"]["init_args"]["hidden_sizes"] == [8]
     for name in EPOCH_METRICS:
         found = [items[name] for items in history if name in items]
