@@ -99,7 +99,7 @@ def test_mlflow(run: Run) -> None:
 
 
 def wandb_records(content: bytes) -> Iterator[Any]:
-    """Records of W&B's file for `wandb sync`: a header, then fragments (checksum, length, kind) in blocks, as LevelDB's."""
+    """Records of W&B's offline file: a header, then fragments (checksum, length, kind) in blocks, as LevelDB's."""
     from wandb.proto.wandb_internal_pb2 import Record
 
     block, head = 2**15, 7
