@@ -9,4 +9,4 @@ class UserError(Exception):
 
 
 class StoppedError(UserError):
-    """The user stopped it (Ctrl-C, SIGTERM): one line with how to resume."""
+    """A signal stopped it (Ctrl-C, SIGTERM, SIGUSR1): one line with how to resume."""

@@ -1,18 +1,22 @@
 """Complete the arguments of a command: names of configs become paths, and a checkpoint brings its own config."""
 
 import json
+import os
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from fmnist_pl.config import Config, find_config, known_configs, read_yaml
+from fmnist_pl.config import Config, check_name, find_config, known_configs, read_yaml
 from fmnist_pl.errors import UserError
 from fmnist_pl.networks.saved import about_safetensors, read_checkpoint
+from fmnist_pl.training.checkpoints import LAST
 from fmnist_pl.training.foreign_config import evaluated_config, resumed_config, words
+from fmnist_pl.training.last_run import last_checkpoint
 from fmnist_pl.weights import SHIPPED
 
 CONFIG = ("--config", "-c")
-WITH_VALUE = (*CONFIG, "--ckpt_path", "--data.predict_path")
+DEFAULT_ROOT = "runs"  # of trainer.default_root_dir
+WITH_VALUE = (*CONFIG, "--ckpt_path", "--name", "--trainer.default_root_dir", "--data.predict_path")
 WRITTEN_OUT = '{"'  # begins the config of a checkpoint among the arguments
 NAMES_A_MODEL = (*CONFIG, "--ckpt_path", "--model", "--help", "-h", "--print_config")
 
@@ -20,7 +24,8 @@ NAMES_A_MODEL = (*CONFIG, "--ckpt_path", "--model", "--help", "-h", "--print_con
 def complete(command: str, arguments: list[str]) -> tuple[list[str], str | None]:
     """Look up the configs by name, and put the config of a checkpoint before all of them.
 
-    A checkpoint brings its own model and data; every key that the user gives, in a file or a flag, overrides it.
+    A checkpoint brings its own model and data; every key that the user gives, in a file or a flag, overrides it. For
+    ``fit``, ``--ckpt_path last`` is the newest checkpoint to continue from; it stays as it is if there is none.
 
     Args:
         command: ``fit``, ``validate``, ``test`` or ``predict``.
@@ -42,6 +47,9 @@ def complete(command: str, arguments: list[str]) -> tuple[list[str], str | None]
             arguments[position + 1] = str(path)
             names.append(path.stem)
     checkpoint = last_value(arguments, "ckpt_path")
+    if checkpoint == LAST and command == "fit":
+        checkpoint = last_checkpoint(_folder_of_runs(arguments, names))
+        arguments += [] if checkpoint is None else ["--ckpt_path", str(checkpoint)]
     if checkpoint is not None:
         arguments = _after(_checkpoint_config(command, Path(str(checkpoint)), arguments), arguments)
     elif command == "predict" and last_value(arguments, "data.predict_path") is not None:
@@ -61,6 +69,15 @@ def last_value(arguments: list[str], key: str) -> Any:
             in_file = _value_in_file(Path(text), key)
             value = value if in_file is None else in_file
     return value
+
+
+def _folder_of_runs(arguments: list[str], names: list[str]) -> Path:
+    """``runs/cnn``: where this training will have its folder."""
+    name = last_value(arguments, "name") or next(iter(names), None)
+    if name is None:
+        raise UserError("--ckpt_path last continues the newest run of a name: give --config NAME.yaml, or --name")
+    root = last_value(arguments, "trainer.default_root_dir") or DEFAULT_ROOT
+    return Path(os.path.expandvars(Path(str(root)).expanduser()), check_name(str(name), "name"))
 
 
 def _value_in_file(path: Path, key: str) -> Any:

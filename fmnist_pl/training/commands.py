@@ -35,6 +35,7 @@ from fmnist_pl.training.run_folder import (
     write_history,
     write_metrics,
 )
+from fmnist_pl.training.signals import StoppedBySignal, stop_at_once_on_signals
 from fmnist_pl.training.steps_per_execution import steps_per_execution
 
 Metrics = dict[str, Any]
@@ -54,8 +55,9 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line of train.py.
 
     Returns:
-        The exit code: 0; 1 after an error, reported in one line; 130 after Ctrl-C.
+        The exit code: 0; 1 after an error, reported in one line; 130 after Ctrl-C, SIGTERM or SIGUSR1.
     """
+    stop_at_once_on_signals()
     sys.path.append(str(Path.cwd()))  # a config may name a class of a file in the working folder
     return exit_code_of(lambda: train(sys.argv[1:] if arguments is None else arguments))
 
@@ -133,8 +135,8 @@ def validate(options: Options) -> Metrics:
 def test(options: Options) -> Metrics:
     """Evaluate on the test images and write the report."""
     _start(options)
-    path = options.config.ckpt_path
-    checkpoint = None if path is None else read_checkpoint(Path(str(path)))
+    path = options.checkpoint_path
+    checkpoint = None if path is None else read_checkpoint(path)
     history = [] if checkpoint is None else _whole_history(checkpoint)
     options.trainer.test(options.model, datamodule=options.datamodule, **options.call)
     metrics = _describe(options) | {"test": _predictions(options).evaluation.as_dict()}
@@ -194,10 +196,12 @@ def _ending_together(options: Options) -> Iterator[None]:
         yield
     except BaseException as error:
         launcher = trainer.strategy.launcher
-        if hasattr(launcher, "kill"):
+        if hasattr(launcher, "kill") and not isinstance(error, StoppedBySignal):  # else they end by themselves
             launcher.kill(signal.SIGTERM)
         if isinstance(error, SystemExit):  # how Lightning ends after Ctrl-C and SIGTERM
-            can_resume = options.command == "fit" and trainer.is_global_zero and not trainer.fast_dev_run
+            if not trainer.is_global_zero:  # the first process tells; a code of 0 lets it finish its work
+                raise SystemExit(0) from error
+            can_resume = options.command == "fit" and not trainer.fast_dev_run
             raise StoppedError(
                 how_to_resume(run_folder(trainer), options.datamodule.root) if can_resume else "stopped"
             ) from error
@@ -216,6 +220,9 @@ def _start(options: Options) -> None:
         f"{trainer.world_size} x {trainer.strategy.root_device.type}, {precision}, channels_last, seed {data.seed}",
         flush=True,
     )
+    if options.command == "fit" and options.config.ckpt_path is not None:
+        start = "no stopped run of this name, so it starts afresh"
+        print(start if options.checkpoint_path is None else f"continues {options.checkpoint_path}", flush=True)
     if not trainer.fast_dev_run:
         run_folder(trainer)
 

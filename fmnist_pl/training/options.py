@@ -22,10 +22,10 @@ from fmnist_pl.errors import UserError
 from fmnist_pl.models import Classifier
 from fmnist_pl.models.classifier import OptimizerFactory, SchedulerFactory
 from fmnist_pl.networks.saved import read_checkpoint
-from fmnist_pl.training.arguments import complete, last_value
+from fmnist_pl.training.arguments import DEFAULT_ROOT, complete, last_value
 from fmnist_pl.training.callbacks import StopAtAccuracy, fit_callbacks, progress_bar
 from fmnist_pl.training.callbacks.resume_check import ResumeCheck
-from fmnist_pl.training.checkpoints import AtomicCheckpointIO, CheckpointContent
+from fmnist_pl.training.checkpoints import LAST, AtomicCheckpointIO, CheckpointContent
 from fmnist_pl.training.hardware import choose_device_type, choose_precision
 from fmnist_pl.training.library_errors import mistake_behind
 from fmnist_pl.training.predictions import CollectPredictions
@@ -40,7 +40,7 @@ COMMANDS = {
     "test": "Accuracy and loss of a checkpoint on the test images, with a report.",
     "predict": "Write the predictions of a checkpoint for the test images, or for photos, to predictions.csv.",
 }
-TRAINER_DEFAULTS = {"devices": 1, "max_epochs": 10, "num_sanity_val_steps": 0, "default_root_dir": "runs"}
+TRAINER_DEFAULTS = {"devices": 1, "max_epochs": 10, "num_sanity_val_steps": 0, "default_root_dir": DEFAULT_ROOT}
 METHOD_DEFAULTS = {"weights_only": True, "verbose": False}
 ADAM = {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.001}}
 
@@ -165,16 +165,22 @@ class Options(ParsedOptions):
     @property
     def call(self) -> dict[str, Any]:
         """Arguments for the trainer's method of this command: ``ckpt_path`` of a fit etc."""
-        names = [name for name in self.method_arguments if name != "ckpt_path" or self.command == "fit"]
-        return {name: self.config[name] for name in names}
+        arguments = {name: self.config[name] for name in self.method_arguments if name != "ckpt_path"}
+        return arguments | ({"ckpt_path": self.checkpoint_path} if self.command == "fit" else {})
+
+    @property
+    def checkpoint_path(self) -> Path | None:
+        """The checkpoint to evaluate, or to continue from."""
+        path = self.config.ckpt_path
+        return None if path is None or (path == LAST and self.command == "fit") else Path(str(path))
 
     def before_instantiate_classes(self) -> None:
         if self.config.threads is not None:
             torch.set_num_threads(self.config.threads)
 
     def instantiate_classes(self) -> None:
-        path = self.config.ckpt_path
-        checkpoint = None if path is None else read_checkpoint(Path(str(path)))
+        path = self.checkpoint_path
+        checkpoint = None if path is None else read_checkpoint(path)
         if checkpoint is not None and checkpoint.is_of_this_package:
             checkpoint.network()  # before its config takes any memory: it fits its weights
         self.config_init = self.parser.instantiate(self.config)

@@ -12,6 +12,7 @@ from fmnist_pl.training.callbacks.step_seeds import StepSeeds
 from fmnist_pl.training.callbacks.stop_at_accuracy import StopAtAccuracy
 from fmnist_pl.training.callbacks.stopwatch import Stopwatch
 from fmnist_pl.training.checkpoints import BestCheckpoint, LastCheckpoint
+from fmnist_pl.training.signals import StopOnSignal
 
 __all__ = ["StopAtAccuracy", "fit_callbacks", "progress_bar"]
 
@@ -26,6 +27,7 @@ def fit_callbacks(data: FashionMNISTDataModule, config: Namespace) -> list[Callb
     trainer = config.trainer
     has_events = trainer.logger is not False and not trainer.fast_dev_run
     stopwatch = Stopwatch()
+    stop = StopOnSignal()
     callbacks: list[Callback] = [StepSeeds(data.seed), NanGuard()]
     if config.compile:
         callbacks.append(Compile(stopwatch))  # before the stopwatch, which starts with the training
@@ -42,5 +44,6 @@ def fit_callbacks(data: FashionMNISTDataModule, config: Namespace) -> list[Callb
     if trainer.enable_checkpointing is not False and data.has_validation:
         callbacks.append(BestCheckpoint())
     if trainer.enable_checkpointing is not False:
-        callbacks.append(LastCheckpoint())  # after the best one, whose state it saves
+        # before all that starts with the training; after the best one, whose state it saves
+        callbacks = [stop, *callbacks, LastCheckpoint(stop)]
     return callbacks
