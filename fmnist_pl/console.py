@@ -13,8 +13,8 @@ from jsonargparse import ArgumentParser, get_loader, set_loader
 from fmnist_pl.config import check_yaml
 from fmnist_pl.errors import StoppedError, UserError
 from fmnist_pl.foreign_text import printable
+from fmnist_pl.start_up import exit_code_of_signal
 
-STOPPED = 130  # exit code of a stopped program: 128 + SIGINT, as shells have it
 HELP = "(--help explains every option)"
 UNION = re.compile(
     r'Parser key "(?P<key>[^"]+)": .*?Does not validate against any of the Union subtypes Subtypes: .*? '
@@ -85,13 +85,13 @@ def exit_code_of(function: Callable[[], object]) -> int:
     """Call a function and report a user's mistake in one line.
 
     Returns:
-        0; 1 after a UserError or a path that is too long; 130 if it was stopped (Ctrl-C, SIGTERM).
+        0; 1 after a UserError or a path that is too long; 128 and the signal's number if one stopped it.
     """
     try:
         function()
     except UserError as error:
         print(f"error: {printable(error)}", file=sys.stderr)
-        return STOPPED if isinstance(error, StoppedError) else 1
+        return exit_code_of_signal() if isinstance(error, StoppedError) else 1
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             raise
@@ -100,7 +100,7 @@ def exit_code_of(function: Callable[[], object]) -> int:
         return 1
     except KeyboardInterrupt:
         print("error: stopped", file=sys.stderr)
-        return STOPPED
+        return exit_code_of_signal()
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Import the modules of a command a second sooner, and end in one line if the user stops it meanwhile."""
+"""Import the modules of a command a second sooner; what a signal does to a program, and its exit code."""
 
 import atexit
 import gc
@@ -6,10 +6,13 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import NoReturn
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
 """Signals that stop a program: SIGTERM from Slurm, Kubernetes and torchrun, SIGUSR1 from Slurm before its time limit."""
+
+_received = [int(signal.SIGINT)]  # the last signal
 
 
 @contextmanager
@@ -34,7 +37,24 @@ def quick_imports() -> Iterator[None]:
         gc.enable()
 
 
-def _stop(*_: object) -> NoReturn:
+def remember_signal(number: int) -> None:
+    """Store the signal that stops this program, for its exit code."""
+    _received[0] = number
+
+
+def exit_code_of_signal() -> int:
+    """128 and the number of the last signal, as shells have it: 130 after Ctrl-C, 143 after SIGTERM."""
+    return 128 + _received[0]
+
+
+def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """Handle a signal as Python handles Ctrl-C."""
+    remember_signal(number)
+    raise KeyboardInterrupt
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
     """End the process: a KeyboardInterrupt may become another error on its way through the modules that import."""
+    remember_signal(number)
     os.write(2, b"error: stopped\n")
-    os._exit(130)  # as after Ctrl-C later on (console.exit_code_of)
+    os._exit(exit_code_of_signal())

@@ -48,9 +48,8 @@ def complete(command: str, arguments: list[str]) -> tuple[list[str], str | None]
             names.append(path.stem)
     checkpoint = last_value(arguments, "ckpt_path")
     if checkpoint == LAST and command == "fit":
-        checkpoint = last_checkpoint(_folder_of_runs(arguments, names))
-        arguments += [] if checkpoint is None else ["--ckpt_path", str(checkpoint)]
-    if checkpoint is not None:
+        arguments = _continue_last(arguments, names)
+    elif checkpoint is not None:
         arguments = _after(_checkpoint_config(command, Path(str(checkpoint)), arguments), arguments)
     elif command == "predict" and last_value(arguments, "data.predict_path") is not None:
         arguments = _after(_shipped_config(), arguments)
@@ -69,6 +68,19 @@ def last_value(arguments: list[str], key: str) -> Any:
             in_file = _value_in_file(Path(text), key)
             value = value if in_file is None else in_file
     return value
+
+
+def _continue_last(arguments: list[str], names: list[str]) -> list[str]:
+    """The arguments with the newest checkpoint to continue from, if there is one."""
+    path = last_checkpoint(_folder_of_runs(arguments, names))
+    if path is None:
+        return arguments
+    config = _checkpoint_config("fit", path, arguments)
+    if names:
+        del config["trainer"]["callbacks"]  # the same command adds its own again, with --trainer.callbacks+
+    if last_value(arguments, "data.source") == "auto":  # stays on the images that it began with
+        arguments = [*arguments, "--data.source", config["data"]["source"]]
+    return _after(config, [*arguments, "--ckpt_path", str(path)])
 
 
 def _folder_of_runs(arguments: list[str], names: list[str]) -> Path:

@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line of train.py.
 
     Returns:
-        The exit code: 0; 1 after an error, reported in one line; 130 after Ctrl-C, SIGTERM or SIGUSR1.
+        The exit code: 0; 1 after an error, reported in one line; 128 and the number of the signal that stopped it.
     """
     stop_at_once_on_signals()
     sys.path.append(str(Path.cwd()))  # a config may name a class of a file in the working folder

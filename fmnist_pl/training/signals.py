@@ -9,7 +9,7 @@ from typing import Any
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
-from fmnist_pl.start_up import SIGNALS
+from fmnist_pl.start_up import SIGNALS, interrupt, remember_signal
 
 class StoppedBySignal(SystemExit):
     """Ends a training between two steps, in all of its processes at the same step."""
@@ -19,7 +19,7 @@ def stop_at_once_on_signals() -> None:
     """Let SIGTERM and SIGUSR1 do what Ctrl-C does, in a program that is not training (yet)."""
     for number in SIGNALS:
         if number != signal.SIGINT:  # a background job of a shell ignores Ctrl-C
-            signal.signal(number, signal.default_int_handler)
+            signal.signal(number, interrupt)
 
 
 class StopOnSignal(Callback):
@@ -60,6 +60,7 @@ class StopOnSignal(Callback):
         if not self._received and self._is_first:
             text = f"{signal.Signals(number).name}: the training stops after this step and saves a checkpoint\n"
             os.write(2, text.encode())  # print is not allowed to be interrupted by itself
+        remember_signal(number)
         self._received = True
 
     def _restore(self) -> None:

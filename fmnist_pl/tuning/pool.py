@@ -20,7 +20,7 @@ import torch
 
 from fmnist_pl.console import exit_code_of
 from fmnist_pl.errors import StoppedError, UserError
-from fmnist_pl.start_up import SIGNALS
+from fmnist_pl.start_up import SIGNALS, interrupt
 from fmnist_pl.tuning.plan import Plan
 from fmnist_pl.tuning.search import Search
 from fmnist_pl.tuning.storage import one_line_storage_errors
@@ -174,7 +174,7 @@ def work_on_task() -> int:
         Exit code: 0, or 1 after an error, which the last line of the log states.
     """
     for kind in SIGNALS:  # SIGINT too, which background jobs of a script ignore
-        signal.signal(kind, signal.default_int_handler)
+        signal.signal(kind, interrupt)
     task = json.loads(sys.stdin.readline())
     search = Search(**task["search"] | {"folder": Path(task["search"]["folder"])})
     threading.Thread(target=_stop_with_parent, daemon=True).start()

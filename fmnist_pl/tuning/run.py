@@ -16,7 +16,7 @@ from fmnist_pl.atomic_files import copy_file
 from fmnist_pl.config import Config, check_name
 from fmnist_pl.console import exit_code_of
 from fmnist_pl.errors import StoppedError, UserError
-from fmnist_pl.start_up import SIGNALS
+from fmnist_pl.start_up import SIGNALS, interrupt
 from fmnist_pl.tuning.command_line import parse, search_from
 from fmnist_pl.tuning.plan import Plan, base_config, check_plan, check_refit
 from fmnist_pl.tuning.pool import Pool, devices_of
@@ -69,10 +69,10 @@ def main(args: list[str] | None = None) -> int:
     """Main function of tune.py.
 
     Returns:
-        Exit code: 0; 1 after an error, which is printed in one line; 130 after Ctrl-C, SIGTERM or SIGUSR1.
+        Exit code: 0; 1 after an error, which is printed in one line; 128 and the signal's number if one stopped it.
     """
     for kind in SIGNALS:  # SIGINT too, which background jobs of a script ignore
-        signal.signal(kind, signal.default_int_handler)
+        signal.signal(kind, interrupt)
     return exit_code_of(lambda: tune(parse(sys.argv[1:] if args is None else args)))
 
 
