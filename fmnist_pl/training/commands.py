@@ -41,7 +41,11 @@ from fmnist_pl.training.steps_per_execution import steps_per_execution
 Metrics = dict[str, Any]
 """Content of metrics.json."""
 
-QUIET_LOGGERS = ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed")
+QUIET_LOGGERS = (
+    "lightning.pytorch.utilities.rank_zero",
+    "lightning.fabric.utilities.seed",
+    "lightning.fabric.utilities.distributed",  # a line of each process
+)
 EXPECTED_WARNINGS = (
     "Precision bf16-mixed is not supported by the model summary",  # it only estimates megabytes
     "`torch.jit.trace",  # used for TensorBoard's graph
