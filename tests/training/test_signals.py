@@ -136,8 +136,8 @@ def test_a_wrong_use_of_last_is_one_line(arguments: list[str], expected: str) ->
 
 
 COMMAND = [
-    "fit", "--config", "dense.yaml", *SMALL, *NO_PICTURES, "--data.batch_size", "2", "--data.augment.shift", "0.1",
-    "--model.dropout", "0.2", "--trainer.max_epochs", "5", *LAST,
+    "fit", "--config", "dense.yaml", *SMALL, *NO_PICTURES, "--data.batch_size", "1",
+    "--data.augment.shift", "0.1", "--model.dropout", "0.2", "--trainer.max_epochs", "3", *LAST,
 ]  # fmt: skip
 
 
@@ -168,13 +168,14 @@ def test_real_signals_and_the_same_command(tmp_path: Path) -> None:
         assert process.stdout is not None
         while not process.stdout.readline().startswith("epoch"):
             assert process.poll() is None
+        time.sleep(0.05)  # into the next epoch, of 540 steps
         process.send_signal(number)
         code, _, errors = finish(process)
         assert code == 128 + number
         assert "Traceback" not in errors
         assert f"--ckpt_path runs/dense/version_{version}/checkpoints/last.ckpt" in errors
         saved = torch.load(runs / f"version_{version}/checkpoints/last.ckpt", weights_only=True)
-        assert saved["global_step"] % 270, "in the middle of an epoch"
+        assert saved["global_step"] % 540, "in the middle of an epoch"
     code, out, errors = finish(start(tmp_path / "stopped"))
     assert code == 0, errors
     assert "continues runs/dense/version_1/checkpoints/last.ckpt" in out
