@@ -10,7 +10,7 @@ from types import FrameType
 from typing import NoReturn
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
-"""Signals that stop a program: SIGTERM from Slurm, Kubernetes and torchrun, SIGUSR1 from Slurm before its time limit."""
+"""Signals that stop a program: SIGTERM from Slurm, Kubernetes and torchrun, SIGUSR1 from Slurm before a time limit."""
 
 _received = [int(signal.SIGINT)]  # the last signal
 

@@ -20,7 +20,7 @@ from fmnist_pl.atomic_files import copy_file, replacing
 from fmnist_pl.config import Config
 from fmnist_pl.errors import UserError
 from fmnist_pl.networks.checkpoint_file import load_checkpoint_file
-from fmnist_pl.training.signals import StoppedBySignal, StopOnSignal
+from fmnist_pl.training.signals import StopOnSignal, StoppedBySignal
 
 CHECKPOINT_FOLDER = "checkpoints"
 BEST = "best"

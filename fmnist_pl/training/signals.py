@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import Callback
 
 from fmnist_pl.start_up import SIGNALS, interrupt, remember_signal
 
+
 class StoppedBySignal(SystemExit):
     """Ends a training between two steps, in all of its processes at the same step."""
 

@@ -152,7 +152,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     try:
-        out, errors = process.communicate(timeout=300)
+        out, errors = process.communicate(timeout=500)
     finally:
         process.kill()
     return process.returncode, out, errors
@@ -197,7 +197,7 @@ def test_two_presses_of_ctrl_c_stop_at_once(tmp_path: Path) -> None:
 
 
 def wait_until(happened: Callable[[], bool]) -> None:
-    end = time.monotonic() + 120
+    end = time.monotonic() + 500
     while not happened():
         assert time.monotonic() < end
         time.sleep(0.05)
