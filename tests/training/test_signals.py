@@ -201,3 +201,20 @@ def wait_until(happened: Callable[[], bool]) -> None:
     while not happened():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_a_signal_to_one_of_two_processes_stops_both_at_the_same_step(tmp_path: Path) -> None:
+    two = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--data.batch_size", "4"]
+    process = start(tmp_path, *two)
+    assert process.stdout is not None
+    while not process.stdout.readline().startswith("epoch"):
+        assert process.poll() is None
+    time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)  # to the first one alone
+    code, _, errors = finish(process)
+    assert code == 128 + signal.SIGTERM
+    assert "Traceback" not in errors
+    assert errors.count("stopped") == 1, "one process tells"
+    saved = torch.load(tmp_path / "runs/dense/version_0/checkpoints/last.ckpt", weights_only=True)
+    assert saved["global_step"] % 135, "in the middle of an epoch"
