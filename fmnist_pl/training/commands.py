@@ -203,8 +203,8 @@ def _ending_together(options: Options) -> Iterator[None]:
         if hasattr(launcher, "kill") and not isinstance(error, StoppedBySignal):  # else they end by themselves
             launcher.kill(signal.SIGTERM)
         if isinstance(error, SystemExit):  # how Lightning ends after Ctrl-C and SIGTERM
-            if not trainer.is_global_zero:  # the first process tells; a code of 0 lets it finish its work
-                raise SystemExit(0) from error
+            if not trainer.is_global_zero:  # the first process reports it, and is not killed while this one ends with 0
+                raise SystemExit(0 if isinstance(error, StoppedBySignal) else 1) from error
             can_resume = options.command == "fit" and not trainer.fast_dev_run
             raise StoppedError(
                 how_to_resume(run_folder(trainer), options.datamodule.root) if can_resume else "stopped"

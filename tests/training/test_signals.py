@@ -52,7 +52,11 @@ def assert_equal_runs(one: Path, two: Path) -> None:
     assert results[0]["epochs"] == results[1]["epochs"]
 
 
-@pytest.mark.parametrize(("schedule", "steps"), [("one_cycle", 1), *((name, 4) for name in SCHEDULES)])
+@pytest.mark.parametrize(
+    ("schedule", "steps"),
+    [("one_cycle", 1), ("plateau", 4)]
+    + [pytest.param(name, 4, marks=pytest.mark.slow) for name in SCHEDULES if name != "plateau"],
+)
 def test_a_run_stopped_by_a_signal_continues_bit_for_bit(
     fit: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schedule: str, steps: int
 ) -> None:

@@ -27,7 +27,6 @@ def fit_callbacks(data: FashionMNISTDataModule, config: Namespace) -> list[Callb
     trainer = config.trainer
     has_events = trainer.logger is not False and not trainer.fast_dev_run
     stopwatch = Stopwatch()
-    stop = StopOnSignal()
     callbacks: list[Callback] = [StepSeeds(data.seed), NanGuard()]
     if config.compile:
         callbacks.append(Compile(stopwatch))  # before the stopwatch, which starts with the training
@@ -44,6 +43,7 @@ def fit_callbacks(data: FashionMNISTDataModule, config: Namespace) -> list[Callb
     if trainer.enable_checkpointing is not False and data.has_validation:
         callbacks.append(BestCheckpoint())
     if trainer.enable_checkpointing is not False:
-        # before all that starts with the training; after the best one, whose state it saves
+        stop = StopOnSignal()
+        # from the start of the training on; and after the best checkpoint, whose state is saved
         callbacks = [stop, *callbacks, LastCheckpoint(stop)]
     return callbacks
