@@ -59,8 +59,8 @@ class StopOnSignal(Callback):
         if self._received and number == signal.SIGINT:
             raise KeyboardInterrupt
         if not self._received and self._is_first:
-            text = f"{signal.Signals(number).name}: the training stops after this step and saves a checkpoint\n"
-            os.write(2, text.encode())  # print is not allowed to be interrupted by itself
+            text = f"{signal.Signals(number).name}: the training stops after this step\n"
+            os.write(2, text.encode())  # a signal may arrive within a print, which cannot be entered twice
         remember_signal(number)
         self._received = True
 
