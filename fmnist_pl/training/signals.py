@@ -40,7 +40,7 @@ class StopOnSignal(Callback):
             return  # signals arrive in the main thread alone
         self._is_first = trainer.is_global_zero
         for number in SIGNALS:
-            if signal.getsignal(number) != signal.SIG_IGN:
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
                 self._handlers[number] = signal.signal(number, self._receive)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
