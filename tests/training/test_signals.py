@@ -16,7 +16,7 @@ import torch
 from fmnist_pl.errors import StoppedError, UserError
 from fmnist_pl.models import Classifier
 from fmnist_pl.training import train
-from fmnist_pl.training.last_run import last_checkpoint
+from fmnist_pl.training.checkpoints import last_checkpoint
 from tests.conftest import NO_PICTURES, ROOT, SMALL, run_folder, weights
 from tests.training.recipes import SCHEDULES, STATEFUL
 
