@@ -24,7 +24,7 @@ BASE = {
     "atomic_files": "errors",
     "config": "errors",
     "bounds": "config errors",
-    "console": "errors config foreign_text",
+    "console": "errors config foreign_text start_up",
 }
 MAY_IMPORT = {
     "data": "",

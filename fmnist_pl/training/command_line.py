@@ -12,7 +12,8 @@ COMMANDS = {
     "predict": "Write the predictions of a checkpoint for the test images, or for photos, to predictions.csv.",
 }
 CONFIG = ("--config", "-c")
-WITH_VALUE = (*CONFIG, "--ckpt_path", "--data.predict_path")
+DEFAULT_ROOT = "runs"  # of trainer.default_root_dir
+WITH_VALUE = (*CONFIG, "--ckpt_path", "--name", "--trainer.default_root_dir", "--data.predict_path")
 NAMES_A_MODEL = (*CONFIG, "--ckpt_path", "--model", "--help", "-h", "--print_config")
 
 

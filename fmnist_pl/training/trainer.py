@@ -8,6 +8,7 @@ from typing import Any
 from lightning import Trainer
 
 from fmnist_pl.errors import UserError
+from fmnist_pl.training.cluster import check_processes, cluster_plugins
 from fmnist_pl.training.hardware import choose_device_type
 
 PLAIN = (str, int, float)
@@ -17,21 +18,25 @@ def make_trainer(arguments: dict[str, Any]) -> Trainer:
     """Make a trainer.
 
     Args:
-        arguments: Of Lightning's Trainer.
+        arguments: Of Lightning's Trainer, with a list of plugins.
 
     Raises:
-        UserError: It refuses an argument, or there would be more processes than cores.
+        UserError: It refuses an argument, there would be more processes than cores, or Slurm or torchrun started more
+            processes than it uses.
     """
     devices, cores = str(arguments["devices"]), os.cpu_count() or 1
     if choose_device_type(str(arguments["accelerator"])) == "cpu" and devices.isdecimal() and int(devices) > cores:
         raise UserError(f"trainer.devices: got {devices} processes on the CPU; give 1 to {cores}, the number of cores")
+    arguments = arguments | {"plugins": [*arguments["plugins"], *cluster_plugins(arguments["plugins"])]}
     try:
-        return _trainer(arguments)
+        trainer = _trainer(arguments)
     except Exception as error:
         refused = _refused(arguments)
         if refused is None:
             raise
         raise UserError(f"{refused} {' '.join(str(error).split())}") from error
+    check_processes(trainer)
+    return trainer
 
 
 def _trainer(arguments: dict[str, Any]) -> Trainer:

@@ -1,5 +1,6 @@
 """Command line of tune.py: the keys of `Search`, from a file, then from flags."""
 
+import os
 from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser
@@ -13,6 +14,7 @@ from fmnist_pl.tuning.storage import ADDRESS, hide_passwords
 SEARCH_FOLDER = CONFIG_FOLDER / "search"
 DEFAULT_SEARCH = "cnn.yaml"
 DESCRIPTION = "Search the keys of a training config with Optuna: python tune.py --n-trials 50 --config cnn.yaml"
+STORAGE_VARIABLE = "FMNIST_STORAGE"  # keeps a password out of the command line, which every user can see
 MAPPINGS = ("overrides", "refit_overrides", "space")
 """Keys that hold dotted keys: ``--overrides.trainer.max_epochs 1`` adds one to those of the file."""
 
@@ -22,6 +24,9 @@ def parse(arguments: list[str]) -> Search:
 
     Args:
         arguments: Without the program's name; ``--n-trials`` and ``--n_trials`` are equivalent.
+
+    Returns:
+        The search; without ``--storage``, its storage is that of the environment variable FMNIST_STORAGE.
 
     Raises:
         UserError: A file is missing, or a key or value is not valid.
@@ -43,6 +48,7 @@ def parse(arguments: list[str]) -> Search:
         raise UserError("a value on the command line has too many brackets within brackets") from error
     for mapping, keys in added.items():
         values[mapping] |= keys
+    values["storage"] = values["storage"] or os.environ.get(STORAGE_VARIABLE) or None
     return Search(**values)
 
 

@@ -51,7 +51,8 @@ class Search:
         seed: Seed of the sampler. The seed of the trainings is overrides.seed_everything.
         workers: Processes on this machine, which share its cores and GPUs.
         workers_per_device: Number of workers that may share a GPU.
-        storage: Storage of the study: null for a journal file in its folder, or postgresql://USER:PASSWORD@HOST/DB.
+        storage: Storage of the study: postgresql://USER:PASSWORD@HOST/DB, which FMNIST_STORAGE may hold too; null for
+            a journal file in its folder.
         study_name: Name of the study and its folder; null for the name of the search's file.
         folder: Folder of all studies.
         keep: Number of best trials that keep their weights.
