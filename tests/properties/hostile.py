@@ -24,7 +24,12 @@ EDGES: list[Any] = [None, True, False, *NUMBERS, *TEXTS, *BLOCKS]
 
 texts = st.one_of(st.sampled_from(TEXTS), st.text(max_size=20))
 leaves = st.one_of(
-    st.sampled_from(EDGES), st.integers(-(10**20), 10**20), st.integers(-3, 300), st.floats(), texts, st.binary(max_size=5)
+    st.sampled_from(EDGES),
+    st.integers(-(10**20), 10**20),
+    st.integers(-3, 300),
+    st.floats(),
+    texts,
+    st.binary(max_size=5),
 )
 values = st.recursive(
     leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4), max_leaves=8
@@ -37,7 +42,9 @@ def plain(value: Any) -> bool:
         return all(plain(key) and plain(inner) for key, inner in value.items())
     if isinstance(value, list):
         return all(map(plain, value))
-    return not isinstance(value, bytes) and not (isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value))
+    return not isinstance(value, bytes) and not (
+        isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value)
+    )
 
 
 plain_values = values.filter(plain)

@@ -70,7 +70,13 @@ def saved(content: Any) -> Path:
 
 
 tensors = st.sampled_from(
-    [torch.zeros(()), torch.zeros(2, 784), torch.full((2, 784), torch.nan), torch.zeros(0), torch.zeros(1).expand(10**9)]
+    [
+        torch.zeros(()),
+        torch.zeros(2, 784),
+        torch.full((2, 784), torch.nan),
+        torch.zeros(0),
+        torch.zeros(1).expand(10**9),
+    ]
     + [torch.zeros(2, 784, dtype=torch.int64), torch.zeros(2, 784, dtype=torch.complex64), torch.zeros(3).to_sparse()]
 )
 tensor_or_plain = plain_values | tensors
@@ -82,7 +88,7 @@ def test_a_checkpoint_of_other_entries(content: Any) -> None:
     run(lambda: read_and_predict(saved(content)))
 
 
-@examples(40)
+@examples(25)
 @given(
     content=st.sampled_from(["loops", "callbacks", "optimizer_states", "lr_schedulers", "config"]).flatmap(
         lambda key: mutated(CHECKPOINT[key], tensor_or_plain, most=2).map(lambda entry: CHECKPOINT | {key: entry})
@@ -94,7 +100,7 @@ def test_a_checkpoint_of_other_entries_is_resumed(content: Any) -> None:
     run(lambda: main(["fit", "--ckpt_path", str(saved(content)), *arguments]))
 
 
-@examples(15)
+@examples(8)
 @given(entry=mutated(CHECKPOINT["config"], tensor_or_plain, most=2))
 def test_a_checkpoint_of_other_entries_is_tested_and_exported(entry: Any) -> None:
     content = CHECKPOINT | {"config": entry}
@@ -180,7 +186,9 @@ HISTORY = [{"epoch": number, "train/loss": 1.0, "val/acc": 0.5} for number in ra
 @st.composite
 def json_text(draw: st.DrawFn, tree: Any) -> str:
     """A mutated tree as JSON, at times with damaged characters."""
-    text = json.dumps(draw(mutated({"x": tree}, values.filter(lambda value: not isinstance(value, bytes)))), default=repr)
+    text = json.dumps(
+        draw(mutated({"x": tree}, values.filter(lambda value: not isinstance(value, bytes)))), default=repr
+    )
     text = text.removeprefix('{"x": ').removesuffix("}")
     return draw(st.just(text) | st.just(text) | damaged(text.encode()).map(lambda b: b.decode("latin-1")))
 
@@ -209,7 +217,7 @@ def test_a_history_of_others(text: str) -> None:
     run(read)
 
 
-@examples(10)
+@examples(4)
 @given(text=json_text(HISTORY))
 def test_a_history_of_others_in_a_report(text: str) -> None:
     def evaluate() -> int:

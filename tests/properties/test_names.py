@@ -19,12 +19,23 @@ from tests.properties.hostile import TEXTS, texts
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
-SMALL = ["--data.source", "synthetic", "--data.synthetic_size", "100", "--trainer.accelerator", "cpu", "--report", "false"]
+SMALL = [
+    "--data.source",
+    "synthetic",
+    "--data.synthetic_size",
+    "100",
+    "--trainer.accelerator",
+    "cpu",
+    "--report",
+    "false",
+]
 SMALL += ["--trainer.max_epochs", "1", "--live_pictures", "false", "--trainer.enable_model_summary", "false"]
 PHOTO = encoded(shirt(40))
 names = st.one_of(
     texts,
-    st.lists(st.sampled_from(["..", ".", "/", "~", "a", "é", " ", "\n", "-", "=", "\\", "%s", "$HOME", "*"]), max_size=6).map("".join),
+    st.lists(
+        st.sampled_from(["..", ".", "/", "~", "a", "é", " ", "\n", "-", "=", "\\", "%s", "$HOME", "*"]), max_size=6
+    ).map("".join),
     st.sampled_from(TEXTS).flatmap(lambda text: st.sampled_from([f"../{text}", f"/{text}", f"{text}/..", f"~{text}"])),
 ).filter(lambda name: "\0" not in name)  # no command line holds it
 
@@ -38,7 +49,7 @@ def test_a_name_is_one_folder(name: str) -> None:
     run(make)
 
 
-@examples(25)
+@examples(12)
 @given(name=names)
 def test_any_name_of_a_run(name: str) -> None:
     with working_folder() as folder:
@@ -47,7 +58,7 @@ def test_any_name_of_a_run(name: str) -> None:
         assert refusal or [path.name for path in (folder / "runs").iterdir()] == [name]
 
 
-@examples(60)
+@examples(40)
 @given(name=names)
 def test_any_name_of_a_study(name: str) -> None:
     def home() -> None:
@@ -59,10 +70,12 @@ def test_any_name_of_a_study(name: str) -> None:
 
 file_names = names.filter(lambda name: name not in ("", ".", "..") and "/" not in name).map(
     lambda name: os.fsdecode(name.encode("utf-8", "surrogatepass")[:200])
-) | st.binary(min_size=1, max_size=40).filter(lambda name: not {0, 47} & set(name) and name not in (b".", b"..")).map(os.fsdecode)
+) | st.binary(min_size=1, max_size=40).filter(lambda name: not {0, 47} & set(name) and name not in (b".", b"..")).map(
+    os.fsdecode
+)
 
 
-@examples(25)
+@examples(15)
 @given(found=st.lists(file_names, min_size=1, max_size=4, unique=True), refused=file_names)
 def test_any_names_of_photos(found: list[str], refused: str) -> None:
     with working_folder() as folder:

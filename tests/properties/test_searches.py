@@ -27,7 +27,19 @@ KEYS = [
     "optimizer.init_args.lr", "model.init_args.hidden_sizes", "model.init_args.hidden_sizes.0", "data.batch_size", "$a", "$b",
     "model.init_args.dropout", "trainer.max_epochs", "seed_everything", "model", "model.init_args.hidden_sizes.999", "lr_scheduler",
 ]  # fmt: skip
-BAD_KEYS = ["", ".", "a..b", "a.1.b", "x" * 300, "$", "data.9999999999", "model.init_args.hidden_sizes.-1", "a\n", 5, None]
+BAD_KEYS = [
+    "",
+    ".",
+    "a..b",
+    "a.1.b",
+    "x" * 300,
+    "$",
+    "data.9999999999",
+    "model.init_args.hidden_sizes.-1",
+    "a\n",
+    5,
+    None,
+]
 
 numbers = st.one_of(st.integers(0, 300), st.floats(0, 1), st.sampled_from(NUMBERS))
 
@@ -126,7 +138,7 @@ def test_any_space_is_sampled_by_all_samplers(dense: Config, written: dict[Any, 
     run(sample)
 
 
-@examples(30)
+@examples(12)
 @given(written=spaces(st.sampled_from(KEYS)), data=st.data())
 def test_any_plan(dense: Config, written: dict[Any, Any], data: st.DataObject) -> None:
     overrides = data.draw(st.dictionaries(st.sampled_from(KEYS) | texts, plain_values, max_size=2))
@@ -139,7 +151,7 @@ def test_any_plan(dense: Config, written: dict[Any, Any], data: st.DataObject) -
     )
 
 
-@examples(200)
+@examples(120)
 @given(tree=st.sampled_from([yaml.safe_load(content) for content in SEARCHES.values()]).flatmap(mutated))
 def test_a_search_of_other_keys_and_values(tree: Any) -> None:
     def read() -> None:
@@ -151,7 +163,7 @@ def test_a_search_of_other_keys_and_values(tree: Any) -> None:
     run(read)
 
 
-@examples(100)
+@examples(60)
 @given(content=st.sampled_from(list(SEARCHES.values())).flatmap(damaged))
 def test_a_search_of_other_characters(content: bytes) -> None:
     def read() -> None:
@@ -171,7 +183,7 @@ FLAGS = {
 """Flags of tune.py with a value of the right kind."""
 
 
-@examples(200)
+@examples(100)
 @given(data=st.data())
 def test_any_flags_of_a_search(data: st.DataObject) -> None:
     chosen = data.draw(st.lists(st.sampled_from(sorted(FLAGS)), min_size=1, max_size=3))
