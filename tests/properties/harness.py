@@ -83,7 +83,7 @@ def run_here(entry_point: Callable[[], object]) -> str:
 
     _misdeeds.clear()
     started, threads = time.process_time(), torch.get_num_threads()
-    before = set(os.listdir(Path.cwd().parent))
+    before = list(Path.cwd().parent.iterdir())
     with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()), _bounded():
         _folder = Path.cwd().resolve()
         try:
@@ -97,7 +97,7 @@ def run_here(entry_point: Callable[[], object]) -> str:
     text = errors.getvalue()
     lines = [line for line in text.splitlines() if line.startswith("error: ")]
     assert not _misdeeds, _misdeeds
-    assert set(os.listdir(Path.cwd().parent)) == before, "it wrote beside the working folder"
+    assert list(Path.cwd().parent.iterdir()) == before, "it wrote beside the working folder"
     assert "Traceback" not in text, text
     assert seconds < CPU_SECONDS, f"it took {seconds:.0f} s"
     if (caught or code[0]) == 0:

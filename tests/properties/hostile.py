@@ -11,9 +11,10 @@ NUMBERS = [
 ]  # fmt: skip
 TEXTS = [
     "", " ", "x", "null", "true", "1", "1e3", "-1", ".", "..", "../..", "/", "~", "a/b", "-", "--x", "=1+1", "@x", "%s",
-    "{}", "[", "{", "&a", "*a", "!!python/name:os.system", "\x1b[2J", "a\0b", "\n", "\u202e", "é", "😀", "\ud800", "\udcff",
-    "n" * 300, "9" * 5000, "1_000", "0x10", "1:30", "2020-01-01", "auto", "max", "cpu", "gpu", "yes", "torch.optim.SGD",
-    "torch.optim", "torch.nope.Nope", "fmnist_pl", "fmnist_pl.models.Classifier", "a.b.c", "dense.yaml", "nowhere.yaml",
+    "{}", "[", "{", "&a", "*a", "!!python/name:os.system", "\x1b[2J", "a\0b", "\n", "\u202e", "é", "😀", "\ud800",
+    "\udcff", "n" * 300, "9" * 5000, "1_000", "0x10", "1:30", "2020-01-01", "auto", "max", "cpu", "gpu", "yes",
+    "torch.optim.SGD", "torch.optim", "torch.nope.Nope", "fmnist_pl", "fmnist_pl.models.Classifier", "a.b.c",
+    "dense.yaml", "nowhere.yaml",
 ]  # fmt: skip
 BLOCKS: list[Any] = [
     {}, [], [[]], [{}], {"class_path": None}, {"class_path": "torch.optim.SGD"}, {"init_args": {}}, [0] * 200,

@@ -24,7 +24,8 @@ CONFIGS = {path.name: path.read_bytes() for path in sorted(CONFIG_FOLDER.glob("*
 SMALL = ["--data.source", "synthetic", "--data.synthetic_size", "100", "--trainer.accelerator", "cpu"]
 ONE_STEP = [*SMALL, "--trainer.fast_dev_run", "true", "--trainer.devices", "1", "--trainer.strategy", "auto"]
 SLOW = (
-    "data.source", "data.synthetic_size", "data.root", "trainer.devices", "trainer.num_nodes", "trainer.strategy", "compile"
+    "data.source", "data.synthetic_size", "data.root", "trainer.devices", "trainer.num_nodes", "trainer.strategy",
+    "compile",
 )  # fmt: skip
 """Keys that a step of training does not change: other images, other processes."""
 

@@ -176,8 +176,8 @@ def read_as_export(content: bytes) -> None:
 
 
 METRICS = {
-    "config": "dense", "command": "fit", "data_source": "synthetic", "seed": 0, "params": 1600, "epochs": 2, "train_seconds": 1.5,
-    "images_per_second": 100.0, "val": {"acc": 0.5, "loss": 1.0},
+    "config": "dense", "command": "fit", "data_source": "synthetic", "seed": 0, "params": 1600, "epochs": 2,
+    "train_seconds": 1.5, "images_per_second": 100.0, "val": {"acc": 0.5, "loss": 1.0},
     "test": {"acc": 0.5, "acc_low": 0.4, "acc_high": 0.6, "loss": 1.0, "top2": 0.7, "macro": {"f1": 0.5}, "ece": 0.1},
 }  # fmt: skip
 HISTORY = [{"epoch": number, "train/loss": 1.0, "val/acc": 0.5} for number in range(3)]

@@ -1,5 +1,6 @@
 """Random search spaces, search files and flags of tune.py: a search that samples, or one line."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 SEARCHES = {path.name: path.read_bytes() for path in sorted((CONFIG_FOLDER / "search").glob("*.yaml"))}
 KEYS = [
-    "optimizer.init_args.lr", "model.init_args.hidden_sizes", "model.init_args.hidden_sizes.0", "data.batch_size", "$a", "$b",
-    "model.init_args.dropout", "trainer.max_epochs", "seed_everything", "model", "model.init_args.hidden_sizes.999", "lr_scheduler",
+    "optimizer.init_args.lr", "model.init_args.hidden_sizes", "model.init_args.hidden_sizes.0", "data.batch_size",
+    "$a", "$b", "model.init_args.dropout", "trainer.max_epochs", "seed_everything", "model",
+    "model.init_args.hidden_sizes.999", "lr_scheduler",
 ]  # fmt: skip
 BAD_KEYS = [
     "",
@@ -101,10 +103,8 @@ def use(written: dict[Any, Any]) -> None:
     for _ in range(3):
         params = space.suggest(study.ask())
         space.check_params(params)
-        try:
+        with contextlib.suppress(UserError):
             space.apply(params, {"optimizer": {"init_args": {}}, "model": {"init_args": {}}, "data": {}, "trainer": {}})
-        except UserError:
-            pass
     for sample in space.samples():
         space.check_params(space.complete(sample))
     if size is not None and size <= 2000:
@@ -175,10 +175,11 @@ def test_a_search_of_other_characters(content: bytes) -> None:
 
 FLAGS = {
     "n-trials": 50, "epochs": 3, "folds": 5, "repeats": 2, "seed": 1, "workers": 2, "workers-per-device": 1, "keep": 3,
-    "refit": True, "refit-epochs": 3, "refit-resume": False, "sampler": "tpe", "pruner": "median", "objectives": ["accuracy"],
-    "sampler-args": {"n_startup_trials": 5}, "pruner-args": {}, "storage": "sqlite:///x.db", "study-name": "x", "folder": "f",
-    "base": "dense.yaml", "space.data.batch_size": {"int": {"low": 1, "high": 9}}, "overrides.trainer.max_epochs": 3,
-    "points": [{}], "stages": [{}], "overrides.": 1, "refit-overrides.data.fold": 1, "space": {},
+    "refit": True, "refit-epochs": 3, "refit-resume": False, "sampler": "tpe", "pruner": "median", "folder": "f",
+    "objectives": ["accuracy"], "sampler-args": {"n_startup_trials": 5}, "pruner-args": {}, "study-name": "x",
+    "storage": "sqlite:///x.db", "base": "dense.yaml", "space.data.batch_size": {"int": {"low": 1, "high": 9}},
+    "overrides.trainer.max_epochs": 3, "overrides.": 1, "refit-overrides.data.fold": 1, "space": {}, "points": [{}],
+    "stages": [{}],
 }  # fmt: skip
 """Flags of tune.py with a value of the right kind."""
 
