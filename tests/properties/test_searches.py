@@ -113,7 +113,7 @@ def use(written: dict[Any, Any]) -> None:
         assert len(set(found)) == size
 
 
-@examples(600)
+@examples(200)
 @given(written=spaces(st.sampled_from(KEYS) | st.sampled_from(KEYS) | st.sampled_from(BAD_KEYS) | texts))
 def test_any_space(written: dict[Any, Any]) -> None:
     run(lambda: use(written))
@@ -138,7 +138,7 @@ def test_any_space_is_sampled_by_all_samplers(dense: Config, written: dict[Any, 
     run(sample)
 
 
-@examples(12)
+@examples(30)
 @given(written=spaces(st.sampled_from(KEYS)), data=st.data())
 def test_any_plan(dense: Config, written: dict[Any, Any], data: st.DataObject) -> None:
     overrides = data.draw(st.dictionaries(st.sampled_from(KEYS) | texts, plain_values, max_size=2))
@@ -184,7 +184,7 @@ FLAGS = {
 """Flags of tune.py with a value of the right kind."""
 
 
-@examples(100)
+@examples(50)
 @given(data=st.data())
 def test_any_flags_of_a_search(data: st.DataObject) -> None:
     chosen = data.draw(st.lists(st.sampled_from(sorted(FLAGS)), min_size=1, max_size=3))
