@@ -46,6 +46,18 @@ def _load_yaml(text: str) -> Any:
         raise yaml.YAMLError(str(error)) from error
 
 
+def read_value(text: str) -> Any:
+    """The value of a flag as plain data: YAML, or the text itself if it is none.
+
+    Raises:
+        UserError: `check_yaml` refuses it.
+    """
+    try:
+        return _load_yaml(text)
+    except yaml.YAMLError:
+        return text
+
+
 set_loader("yaml", _load_yaml, (yaml.YAMLError,))
 
 

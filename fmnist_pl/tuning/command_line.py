@@ -1,12 +1,11 @@
 """Command line of tune.py: the keys of `Search`, from a file, then from flags."""
 
+import dataclasses
 import os
 from typing import Any, NoReturn
 
-from jsonargparse import ArgumentParser
-
 from fmnist_pl.config import CONFIG_FOLDER, find_config, read_yaml
-from fmnist_pl.console import OneLineErrorParser
+from fmnist_pl.console import OneLineErrorParser, read_value
 from fmnist_pl.errors import UserError
 from fmnist_pl.tuning.search import Search
 from fmnist_pl.tuning.storage import ADDRESS, hide_passwords
@@ -94,6 +93,9 @@ def _parser(study_name: str | None) -> SearchParser:
 def _values(parser: SearchParser, parsed: Any) -> dict[str, Any]:
     values: dict[str, Any] = parser.instantiate(parsed).as_dict()
     del values["config"]
+    for field in dataclasses.fields(Search):  # the parser takes null for every key
+        if values[field.name] is None and field.default is not None:
+            raise UserError(f"{field.name}: got null; leave it out for its default")
     return values
 
 
@@ -112,8 +114,6 @@ def _split(arguments: list[str]) -> list[str]:
 
 def _separate_dotted(arguments: list[str]) -> tuple[list[str], dict[str, dict[str, Any]]]:
     """Separate the flags that add a key to one of the mappings from all others."""
-    reader = ArgumentParser(exit_on_error=False)
-    reader.add_argument("--value", type=Any)
     others: list[str] = []
     added: dict[str, dict[str, Any]] = {}
     rest = iter(arguments)
@@ -125,5 +125,5 @@ def _separate_dotted(arguments: list[str]) -> tuple[list[str], dict[str, dict[st
         value = next(rest, None)
         if value is None:
             raise UserError(f"{argument} lacks its value")
-        added.setdefault(mapping, {})[key] = reader.parse_args([f"--value={value}"]).value
+        added.setdefault(mapping, {})[key] = read_value(value)
     return others, added

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from fmnist_pl.config import check_name
 from fmnist_pl.errors import UserError
@@ -66,15 +66,16 @@ class Search:
     """
 
     base: str
-    space: dict[str, Any] = field(default_factory=dict)
-    stages: list[dict[str, Any]] = field(default_factory=list)
-    overrides: dict[str, Any] = field(default_factory=dict)
-    points: list[dict[str, Any]] = field(default_factory=list)
+    # plain dict: of dict[str, Any] the parser would make an object of every class that a value names
+    space: dict = field(default_factory=dict)
+    stages: list[dict] = field(default_factory=list)
+    overrides: dict = field(default_factory=dict)
+    points: list[dict] = field(default_factory=list)
     objectives: list[Objective] = field(default_factory=lambda: ["accuracy"])
     sampler: Sampler | None = None
-    sampler_args: dict[str, Any] = field(default_factory=dict)
+    sampler_args: dict = field(default_factory=dict)
     pruner: Pruner | None = None
-    pruner_args: dict[str, Any] = field(default_factory=dict)
+    pruner_args: dict = field(default_factory=dict)
     n_trials: int | None = None
     epochs: int | None = None
     folds: int | None = None
@@ -89,7 +90,7 @@ class Search:
     refit: bool = True
     refit_epochs: int | None = None
     refit_resume: bool = False
-    refit_overrides: dict[str, Any] = field(default_factory=dict)
+    refit_overrides: dict = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_name(self.name, "study_name")

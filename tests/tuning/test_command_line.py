@@ -40,6 +40,15 @@ def test_a_dotted_flag_adds_to_the_file() -> None:
         parse(["--overrides.trainer.max_epochs"])
 
 
+def test_a_class_stays_as_it_is_written(tmp_path: Path) -> None:
+    block = {"class_path": "fmnist_pl.models.DenseClassifier", "init_args": {"hidden_sizes": [8]}}
+    path = tmp_path / "own.yaml"
+    path.write_text(f"base: dense.yaml\noverrides: {{model: {block}}}\nspace: {{model: {{categorical: [{block}]}}}}\n")
+    search = parse(["--config", str(path), "--refit-overrides.model", str(block)])
+    assert search.overrides == search.refit_overrides == {"model": block}
+    assert search.space == {"model": {"categorical": [block]}}
+
+
 def test_names_are_looked_up_and_name_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert parse(["--config", "cnn_random"]).name == "cnn_random"
     own = tmp_path / "own.yaml"
@@ -182,6 +191,10 @@ LAUGHS = "a0: &a0 [1, 1]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] *
         b"{3: 4}\n",
         b"base: dense.yaml\nspace: {x: {categorical: [2020-01-01, !!binary aGk=]}}\n",
         b"base: dense.yaml\nspace: [1]\n",
+        b"base: dense.yaml\nsampler_args: null\n",
+        b"base: dense.yaml\nstages: null\n",
+        b"base: dense.yaml\nspace: {optimizer: {categorical: {a: {class_path: torch.optim.SGD, init_args: [1]}}}}\n",
+        b"base: dense.yaml\noverrides: {optimizer: {class_path: torch.optim.SGD, init_args: [1]}}\n",
         b"base: !!python/object/apply:os.system [id]\n",
     ],
 )
