@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from fmnist_pl.training.command_line import COMMANDS
-from fmnist_pl.training.flags import CLASSES, OF_COMMAND, SHARED, check_flags, parameters_of
+from fmnist_pl.training.command_line import CLASSES, COMMANDS, OF_COMMAND, SHARED, check_flags, parameters_of
 from fmnist_pl.training.options import ParsedOptions
 from tests.conftest import NO_PICTURES, ROOT, SMALL
 

@@ -178,10 +178,8 @@ class Options(ParsedOptions):
         with cpu_threads(1):
             return training_flops(self.model) * self.datamodule.batch_size
 
-    def before_instantiate_classes(self) -> None:
-        set_default_places(self.config.trainer.logger, self.config.trainer.default_root_dir, self.config.name)
-
     def instantiate_classes(self) -> None:
+        set_default_places(self.config.trainer.logger, self.config.trainer.default_root_dir, self.config.name)
         path = self.checkpoint_path
         checkpoint = None if path is None else read_checkpoint(path)
         if checkpoint is not None and checkpoint.is_of_this_package:
