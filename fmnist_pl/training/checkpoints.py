@@ -21,7 +21,7 @@ from fmnist_pl.config import Config
 from fmnist_pl.errors import UserError
 from fmnist_pl.networks.checkpoint_file import load_checkpoint_file
 from fmnist_pl.reporting.runs import METRICS, read_json
-from fmnist_pl.training.callbacks.stop_on_signal import StopOnSignal, StoppedBySignal
+from fmnist_pl.training.signals import StopOnSignal, StoppedBySignal
 
 CHECKPOINT_FOLDER = "checkpoints"
 BEST = "best"

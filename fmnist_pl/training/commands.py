@@ -18,7 +18,6 @@ from fmnist_pl.reporting.predictions_csv import PREDICTIONS, write_predictions
 from fmnist_pl.reporting.runs import HISTORY, read_history
 from fmnist_pl.reporting.tables import summary_table
 from fmnist_pl.start_up import work_begins
-from fmnist_pl.training.callbacks.stop_on_signal import StoppedBySignal, stop_at_once_on_signals
 from fmnist_pl.training.callbacks.stopwatch import Stopwatch
 from fmnist_pl.training.checkpoints import checkpoint_to_test, how_to_resume
 from fmnist_pl.training.command_line import split_command
@@ -36,6 +35,7 @@ from fmnist_pl.training.run_folder import (
     write_history,
     write_metrics,
 )
+from fmnist_pl.training.signals import StoppedBySignal, stop_at_once_on_signals
 from fmnist_pl.training.steps_per_execution import steps_per_execution
 from fmnist_pl.training.trackers import close_trackers, log_config, log_results, open_trackers
 

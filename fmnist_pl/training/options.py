@@ -180,8 +180,7 @@ class Options(ParsedOptions):
 
     def instantiate_classes(self) -> None:
         set_default_places(self.config.trainer.logger, self.config.trainer.default_root_dir, self.config.name)
-        path = self.checkpoint_path
-        checkpoint = None if path is None else read_checkpoint(path)
+        checkpoint = None if self.checkpoint_path is None else read_checkpoint(self.checkpoint_path)
         if checkpoint is not None and checkpoint.is_of_this_package:
             checkpoint.network()  # before its config takes any memory: it fits its weights
         with cpu_threads(1):  # initial weights by a QR decomposition depend on the number

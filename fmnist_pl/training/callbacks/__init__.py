@@ -11,9 +11,9 @@ from fmnist_pl.training.callbacks.nan_guard import NanGuard
 from fmnist_pl.training.callbacks.progress import EpochLines, progress_bar
 from fmnist_pl.training.callbacks.step_seeds import StepSeeds
 from fmnist_pl.training.callbacks.stop_at_accuracy import StopAtAccuracy
-from fmnist_pl.training.callbacks.stop_on_signal import StopOnSignal
 from fmnist_pl.training.callbacks.stopwatch import Stopwatch
 from fmnist_pl.training.checkpoints import BestCheckpoint, LastCheckpoint
+from fmnist_pl.training.signals import StopOnSignal
 
 __all__ = ["StopAtAccuracy", "fit_callbacks", "progress_bar"]
 

@@ -108,6 +108,8 @@ def _may_be_missing(fresh: Any, where: str) -> bool:
     """Whether an older release of Lightning or PyTorch may lack it: the new training then uses its own value."""
     if where.startswith("lr_schedulers"):
         return not isinstance(fresh, Mapping)
+    if where.endswith(".state_dict"):  # the position in an epoch: a checkpoint before its first step has none
+        return True
     return fresh is None or (isinstance(fresh, bool) and where.startswith("optimizer_states"))
 
 
