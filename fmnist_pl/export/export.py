@@ -4,6 +4,7 @@ import importlib
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -13,6 +14,7 @@ from fmnist_pl.data.source import load
 from fmnist_pl.errors import UserError
 from fmnist_pl.export.card import Check, model_card
 from fmnist_pl.export.formats import ENDINGS, Format, about_checkpoint, as_bytes
+from fmnist_pl.export.html_page import TooLarge
 from fmnist_pl.export.read import read_export
 from fmnist_pl.networks.from_pixels import FromPixels
 from fmnist_pl.networks.saved import Checkpoint, read_checkpoint
@@ -34,9 +36,11 @@ def export(
 
     Args:
         ckpt_path: A checkpoint of train.py fit.
-        format: For onnxruntime (onnx), torch.export.load (torch_export) or this package alone (safetensors).
+        format: For onnxruntime (onnx), torch.export.load (torch_export), this package alone (safetensors), or a browser: a
+            page that classifies photos without a server (html).
         out: Folder for the two files; by default export/ in the run's folder.
-        half: Round the weights to half precision first; a safetensors file then has half the size.
+        half: Round the weights to half precision first; a safetensors file then has half the size. A page that would
+            be larger than 3 MB is always rounded.
         network_module: Your Python module that defines the network, if it is not one of this package.
 
     Returns:
@@ -46,8 +50,8 @@ def export(
         UserError: The checkpoint cannot be read, a package is missing, the files exist already, or the written file
             does not agree with the network.
     """
-    if half and format != "safetensors":
-        raise UserError(f"--half is for --format safetensors: {format} computes in half precision too, less exactly")
+    if half and format not in ("safetensors", "html"):
+        raise UserError(f"--half is for --format safetensors and html: {format} computes in half precision too, less exactly")
     if network_module is not None:
         _import(network_module)
     checkpoint = read_checkpoint(ckpt_path)
@@ -58,7 +62,7 @@ def export(
     for file in (path, card):
         if file.exists():
             raise UserError(f"{file} exists already: remove it, or give another folder with --out")
-    content = as_bytes(network.half() if half else network, format, about_checkpoint(checkpoint))
+    content, half = _content(network, format, about_checkpoint(checkpoint), half)
     network.float()  # holds the weights as they were rounded
     check = _check(content, path.name, checkpoint, network)
     with replacing(path, "wb") as binary:
@@ -71,6 +75,16 @@ def export(
     print(f"  network's, the same class on each, accuracy {check.accuracy:.4f}")
     print(f"{card}\ndone")
     return path
+
+
+def _content(network: nn.Module, format: Format, about: dict[str, Any], half: bool) -> tuple[bytes, bool]:  # noqa: A002
+    """Content of the file, and whether its weights are rounded: if asked for, or for a page that is too large else."""
+    try:
+        return as_bytes(network.half() if half else network, format, about), half
+    except TooLarge:
+        if half:
+            raise
+        return as_bytes(network.half(), format, about), True
 
 
 def _import(module: str) -> None:

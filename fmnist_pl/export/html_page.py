@@ -32,22 +32,36 @@ PARTS = re.compile(
     r'<script type="application/json" id="program">(?P<program>[^<]*)</script>\s*'
     r'<script type="text/plain" id="weights">(?P<weights>[^<]*)</script>'
 )
+SAFE = str.maketrans("&<>", "/,.")
+"""Characters of base 85 (RFC 1924) that mean something in HTML, and others for them."""
+
 TYPES = {"float16": np.dtype("<f2"), "float32": np.dtype("<f4")}
+
+
+class TooLarge(UserError):
+    """A page would be larger than `MOST_BYTES`."""
 
 
 def html_page(network: nn.Module, about: dict[str, Any]) -> bytes:
     """Write a network as a page.
 
     Args:
-        network: In eval mode on the CPU, float32. Weights that half precision holds exactly are stored so.
+        network: In eval mode on the CPU; converted to float32. Tensors that half precision holds exactly are stored so.
         about: From `about_checkpoint`.
 
     Raises:
+        TooLarge: The page would be.
         UserError: The network has operations that a page cannot compute.
     """
-    program = program_of(network)
+    program = program_of(network.float())
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    return render(_described(program), _packed(program.tensors), about, parameters)
+    page = render(_described(program), _packed(program.tensors), about, parameters)
+    if len(page) > MOST_BYTES:
+        raise TooLarge(
+            f"a page with these {parameters:,} parameters has {len(page):,} bytes, more than {MOST_BYTES:,}: "
+            "export as onnx, or train a smaller network"
+        )
+    return page
 
 
 def render(program: dict[str, Any], weights: str, about: dict[str, Any], parameters: int) -> bytes:
@@ -73,7 +87,7 @@ def render(program: dict[str, Any], weights: str, about: dict[str, Any], paramet
         "unsureBelow": verdict.UNSURE_BELOW,
         "blankBelow": verdict.BLANK_BELOW,
     }
-    script = "\n".join([f"const SETTINGS = {json.dumps(settings)};", *(_source(name) for name in SCRIPTS)])
+    script = "\n".join(['"use strict";', f"const SETTINGS = {json.dumps(settings)};", *(_source(name) for name in SCRIPTS)])
     style = _source("page.css")
     page = _template().render(
         name=about["config"]["name"],
@@ -97,7 +111,7 @@ def read_page(path: Path) -> nn.Module:
         UserError: It is not such a page, or not a sound one.
     """
     content = path.read_bytes()
-    parts = PARTS.search(content.decode(errors="replace")) if len(content) <= 2 * MOST_BYTES else None
+    parts = PARTS.search(content.decode(errors="replace")) if len(content) <= MOST_BYTES else None
     if parts is None:
         raise UserError(f"{path} holds no network: give a page that python -m fmnist_pl.export wrote")
     described = json.loads(parts["program"])
@@ -118,18 +132,18 @@ def _type_of(tensor: Tensor) -> str:
 
 
 def _packed(tensors: list[Tensor]) -> str:
-    """All tensors, compressed, in base64. Bytes of equal rank lie together: those with the exponents compress well."""
+    """All tensors, compressed, in base 85. Bytes of equal rank lie together: those with the exponents compress well."""
     planes = []
     for tensor in tensors:
         kind = TYPES[_type_of(tensor)]
         values = np.ascontiguousarray(tensor.numpy().reshape(-1).astype(kind))
         planes.append(values.view(np.uint8).reshape(-1, kind.itemsize).T.tobytes())
-    return base64.b64encode(zlib.compress(b"".join(planes), 9)).decode()
+    return base64.b85encode(zlib.compress(b"".join(planes), 9)).decode().translate(SAFE)
 
 
 def _unpacked(described: list[dict[str, Any]], weights: str) -> list[Tensor]:
     """Tensors from their shapes and types, and their packed values."""
-    content = zlib.decompressobj().decompress(base64.b64decode(weights), LARGEST_NETWORK)
+    content = zlib.decompressobj().decompress(base64.b85decode(weights.translate(str.maketrans("/,.", "&<>"))), LARGEST_NETWORK)
     tensors, start = [], 0
     for tensor in described:
         kind = TYPES[tensor["type"]]

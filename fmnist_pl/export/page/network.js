@@ -1,13 +1,14 @@
 // A trained network: its weights unpacked, its steps computed. A value is {shape, data}: channels, rows, columns.
-"use strict";
 
 const WEIGHTS = ["kernel", "bias", "factor", "offset"];
 
-/** Steps with their weights as float32 arrays, from the program (JSON) and the packed weights (base64) of this file. */
+// RFC 1924, with three other characters for <, > and &, which mean something in HTML
+const BASE_85 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%/()*+-;,=.?@^_`{|}~";
+
+/** Steps with their weights as float32 arrays, from the program (JSON) and the packed weights (base 85) of this file. */
 async function unpacked(programText, weightsText) {
   const program = JSON.parse(programText);
-  const packed = Uint8Array.from(atob(weightsText.trim()), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const stream = new Blob([ofBase85(weightsText)]).stream().pipeThrough(new DecompressionStream("deflate"));
   const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
   let start = 0;
   const tensors = program.tensors.map(({shape, type}) => {
@@ -22,6 +23,21 @@ async function unpacked(programText, weightsText) {
     for (const name of WEIGHTS) if (Number.isInteger(options[name])) options[name] = tensors[options[name]];
     return {...step, options};
   });
+}
+
+/** Four bytes from each five digits; a last group of n digits holds n - 1 bytes. */
+function ofBase85(text) {
+  const digits = new Uint8Array(128);
+  [...BASE_85].forEach((letter, digit) => (digits[letter.charCodeAt(0)] = digit));
+  const missing = (5 - (text.length % 5)) % 5;
+  const padded = text + "~".repeat(missing);
+  const bytes = new DataView(new ArrayBuffer((padded.length / 5) * 4));
+  for (let group = 0; group < padded.length / 5; group++) {
+    let value = 0;
+    for (let k = 0; k < 5; k++) value = value * 85 + digits[padded.charCodeAt(group * 5 + k)];
+    bytes.setUint32(group * 4, value);
+  }
+  return bytes.buffer.slice(0, bytes.byteLength - missing);
 }
 
 /** The bytes of float32 values lie in four planes: all lowest bytes first, all highest bytes last. */
@@ -69,6 +85,7 @@ function convolution(input, {kernel, bias, stride, padding, dilation, groups, sh
   const [, perGroup, rows, columns] = kernel.shape;
   const reach = [0, 1].map((axis) => (shape[1 + axis] - 1) * stride[axis] + dilation[axis] * (kernel.shape[2 + axis] - 1) + 1);
   const padded = paddedOnto(input, padding, reach);
+  const across = stride[1];
   const result = new Float32Array(channels * height * width);
   let weight = 0;
   for (let channel = 0; channel < channels; channel++) {
@@ -82,8 +99,9 @@ function convolution(input, {kernel, bias, stride, padding, dilation, groups, sh
           const factor = kernel.data[weight++];
           const start = plane + row * dilation[0] * reach[1] + column * dilation[1];
           for (let y = 0; y < height; y++) {
-            const from = start + y * stride[0] * reach[1];
-            for (let x = 0; x < width; x++) out[y * width + x] += factor * padded[from + x * stride[1]];
+            let from = start + y * stride[0] * reach[1];
+            const end = (y + 1) * width;
+            for (let to = y * width; to < end; to++, from += across) out[to] += factor * padded[from];
           }
         }
       }

@@ -1,5 +1,4 @@
 // The page: photos and a drawing go in, one card with the result of each comes out.
-"use strict";
 
 const LONGEST_THUMBNAIL = 280; // pixels
 

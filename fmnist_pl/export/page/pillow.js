@@ -1,6 +1,5 @@
 // Resizing and sharpening with the results of Pillow, to the bit: 8-bit values, whole-number weights, one pass per axis.
 // An image is {width, height, channels, data}: its values row by row, the channels of a pixel beside each other.
-"use strict";
 
 const WEIGHT_ONE = 2 ** 22; // weights are whole numbers, in units of 2^-22
 

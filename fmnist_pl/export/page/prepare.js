@@ -1,5 +1,4 @@
 // A photo as a 28x28 image: the steps of fmnist_pl/photos/decode.py and prepare.py, in float32 as there.
-"use strict";
 
 const round32 = Math.fround;
 
