@@ -17,8 +17,9 @@ from fmnist_pl.export.formats import ENDINGS, Format, about_checkpoint, as_bytes
 from fmnist_pl.export.html_page import TooLarge
 from fmnist_pl.export.read import read_export
 from fmnist_pl.networks.from_pixels import FromPixels
-from fmnist_pl.networks.saved import Checkpoint, read_checkpoint
+from fmnist_pl.networks.saved import Checkpoint, about_safetensors, read_checkpoint
 from fmnist_pl.predictor import Predictor
+from fmnist_pl.weights import SHIPPED
 
 TOLERANCE = 1e-4
 """Largest allowed difference of any probability between an exported file and its network."""
@@ -26,7 +27,7 @@ MOST_SYNTHETIC = 60_000  # training images, of which a sixth as many test images
 
 
 def export(
-    ckpt_path: Path,
+    ckpt_path: Path | None,
     format: Format,  # noqa: A002  (it is the option's name)
     out: Path | None = None,
     half: bool = False,
@@ -35,10 +36,10 @@ def export(
     """Export a checkpoint as one file that maps pixels to probabilities, with a model card beside it.
 
     Args:
-        ckpt_path: A checkpoint of train.py fit.
+        ckpt_path: A checkpoint of train.py fit; by default the weights that ship with the package.
         format: For onnxruntime (onnx), torch.export.load (torch_export), this package alone (safetensors), or a browser: a
             page that classifies photos without a server (html).
-        out: Folder for the two files; by default export/ in the run's folder.
+        out: Folder for the two files; by default export/ in the run's folder, or in this one for the shipped weights.
         half: Round the weights to half precision first; a safetensors file then has half the size. A page that would
             be larger than 3 MB is always rounded.
         network_module: Your Python module that defines the network, if it is not one of this package.
@@ -54,10 +55,10 @@ def export(
         raise UserError(f"--half is for --format safetensors and html: {format} computes in half precision too, less exactly")
     if network_module is not None:
         _import(network_module)
-    checkpoint = read_checkpoint(ckpt_path)
+    checkpoint = read_checkpoint(ckpt_path) if ckpt_path else _shipped()
     network = checkpoint.network()
-    name = check_name(checkpoint.config["name"], f"{ckpt_path}: config.name")
-    path = (out or _default_folder(ckpt_path)) / f"{name}{ENDINGS[format]}"
+    name = check_name(checkpoint.config["name"], f"{checkpoint.path}: config.name")
+    path = (out or (_default_folder(ckpt_path) if ckpt_path else Path("export"))) / f"{name}{ENDINGS[format]}"
     card = path.with_name(f"{path.name}.md")
     for file in (path, card):
         if file.exists():
@@ -75,6 +76,16 @@ def export(
     print(f"  network's, the same class on each, accuracy {check.accuracy:.4f}")
     print(f"{card}\ndone")
     return path
+
+
+def _shipped() -> Checkpoint:
+    """The shipped weights as a checkpoint, without metrics of epochs."""
+    from safetensors.torch import load_file
+
+    weights = {f"network.{name}": tensor for name, tensor in load_file(SHIPPED).items()}
+    config = about_safetensors(SHIPPED)["config"]
+    config["data"]["verify"] = True  # no part of the recipe, so the file leaves it out
+    return Checkpoint(SHIPPED, config, weights, epoch=0, history=[])
 
 
 def _content(network: nn.Module, format: Format, about: dict[str, Any], half: bool) -> tuple[bytes, bool]:  # noqa: A002

@@ -133,7 +133,8 @@ function watchPaper(classify) {
   });
   paper.addEventListener("pointerup", () => {
     const {width, height, data} = context.getImageData(0, 0, paper.width, paper.height);
-    if (!card) element("results").prepend((card = newCard()));
+    card ??= newCard();
+    element("results").prepend(card);
     show(card, classify(prepared({width, height, channels: 4, data})), thumbnailOf(paper, width, height), "");
   });
   element("clear").addEventListener("click", clear);
