@@ -1,6 +1,7 @@
 // The page: photos and a drawing go in, one card with the result of each comes out.
 
 const LONGEST_THUMBNAIL = 280; // pixels
+const LONGEST_HEADER = 2 ** 18; // bytes of a file in which its orientation is looked for
 
 const element = (id) => document.getElementById(id);
 
@@ -41,8 +42,8 @@ async function classifyAll(cards, classify) {
     element("status").textContent = `Photo ${number + 1} of ${cards.length} …`;
     await new Promise((resolve) => setTimeout(resolve)); // lets the browser draw the previous result
     try {
-      const {photo, thumbnail} = await decoded(file);
-      show(card, classify(prepared(photo)), thumbnail, file.name);
+      const {photo, orientation, thumbnail} = await decoded(file);
+      show(card, classify(prepared(photo, orientation)), thumbnail, file.name);
     } catch (error) {
       showRefusal(card, file.name, error);
     }
@@ -50,7 +51,7 @@ async function classifyAll(cards, classify) {
   element("status").textContent = cards.length === 1 ? "Done." : `Done: ${cards.length} photos.`;
 }
 
-/** The pixels of a file, upright and without colour management, and a small canvas of it. */
+/** The pixels of a file, upright and without colour management, its orientation before, and a small canvas of it. */
 async function decoded(file) {
   const {maxBytes, maxPixels} = SETTINGS;
   if (file.size === 0) throw new Refusal("it is empty (0 bytes)");
@@ -67,9 +68,33 @@ async function decoded(file) {
     const limit = maxPixels.toLocaleString("en");
     throw new Refusal(`it has ${width} x ${height} pixels; the limit is ${limit}: export it smaller`);
   }
-  const result = {photo: pixelsOf(bitmap), thumbnail: thumbnailOf(bitmap, width, height)};
+  const orientation = orientationOf(new DataView(await file.slice(0, LONGEST_HEADER).arrayBuffer()));
+  const result = {photo: pixelsOf(bitmap), orientation, thumbnail: thumbnailOf(bitmap, width, height)};
   bitmap.close();
   return result;
+}
+
+/** EXIF orientation of a JPEG, 1 to 8; 1 if none is found. */
+function orientationOf(file) {
+  try {
+    for (let at = 2; file.getUint16(0) === 0xffd8 && file.getUint8(at) === 0xff; at += 2 + file.getUint16(at + 2)) {
+      const isExif = file.getUint16(at) === 0xffe1 && file.getUint32(at + 4) === 0x45786966; // "Exif"
+      if (isExif) return orientationInTags(new DataView(file.buffer, at + 10));
+    }
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error; // the header is broken, and the browser took no notice of it
+  }
+  return 1;
+}
+
+function orientationInTags(tags) {
+  const isLittle = tags.getUint16(0) === 0x4949;
+  const first = tags.getUint32(4, isLittle);
+  for (let entry = 0; entry < tags.getUint16(first, isLittle); entry++) {
+    const at = first + 2 + 12 * entry;
+    if (tags.getUint16(at, isLittle) === 0x0112) return tags.getUint16(at + 8, isLittle);
+  }
+  return 1;
 }
 
 class Refusal extends Error {}

@@ -140,8 +140,28 @@ function blurredAcross(image) {
   return {...image, data};
 }
 
+/** An image with its pixels taken from other places: `from(row, column)` is the place of the pixel of the result. */
+function rearranged(image, width, height, from) {
+  const {channels} = image;
+  const data = new Uint8Array(image.data.length);
+  let to = 0;
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      const start = from(row, column) * channels;
+      for (let channel = 0; channel < channels; channel++) data[to++] = image.data[start + channel];
+    }
+  }
+  return {width, height, channels, data};
+}
+
 function transposed(image) {
+  return rearranged(image, image.height, image.width, (row, column) => column * image.width + row);
+}
+
+function mirrored(image, isAcross, isDown) {
   const {width, height} = image;
-  const data = image.data.map((_, k) => image.data[(k % height) * width + Math.floor(k / height)]);
-  return {...image, width: height, height: width, data};
+  if (!isAcross && !isDown) return image;
+  return rearranged(image, width, height, (row, column) => {
+    return (isDown ? height - 1 - row : row) * width + (isAcross ? width - 1 - column : column);
+  });
 }

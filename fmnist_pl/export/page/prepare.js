@@ -2,10 +2,22 @@
 
 const round32 = Math.fround;
 
-/** Shrink a photo, RGBA, to the longest side on which it is worked. */
-function working(photo) {
+/** Shrink an upright photo, RGBA, to the longest side on which it is worked; as the file holds it, then upright again. */
+function working(photo, orientation) {
+  if (Math.max(photo.width, photo.height) <= SETTINGS.workingSide) return photo;
+  const isTransposed = orientation >= 5;
+  const mirror = (image) => mirrored(image, MIRRORED_ACROSS.includes(orientation), MIRRORED_DOWN.includes(orientation));
+  const stored = isTransposed ? transposed(mirror(photo)) : mirror(photo);
+  const small = shrunk(stored);
+  return mirror(isTransposed ? transposed(small) : small);
+}
+
+// EXIF orientations: those from 5 to 8 exchange rows and columns, and then these mirror the photo
+const MIRRORED_ACROSS = [2, 3, 6, 7];
+const MIRRORED_DOWN = [3, 4, 7, 8];
+
+function shrunk(photo) {
   const [width, height] = workingSize(photo.width, photo.height);
-  if (width === photo.width && height === photo.height) return photo;
   if (hasTransparency(photo)) return unmultiplied(resized(multiplied(photo), width, height, KERNELS.box));
   const across = Math.trunc(photo.width / width / 2) || 1;
   const down = Math.trunc(photo.height / height / 2) || 1;
@@ -14,10 +26,9 @@ function working(photo) {
   return resized(small, width, height, KERNELS.box, photo.width / across, photo.height / down);
 }
 
-/** Width and height with the longest side at most that on which photos are worked, nearest in aspect ratio. */
+/** Width and height with the longest side as photos are worked on, nearest in aspect ratio. */
 function workingSize(width, height) {
   const side = SETTINGS.workingSide;
-  if (width <= side && height <= side) return [width, height];
   const aspect = width / height;
   const nearest = (length, error) => {
     const [below, above] = [Math.floor(length), Math.ceil(length)];
@@ -50,9 +61,9 @@ function unmultiplied(photo) {
   return {...photo, data};
 }
 
-/** The network's input, 784 values from 0 to 255, of a photo {width, height, channels: 4, data}. */
-function prepared(photo) {
-  const small = working(photo);
+/** The network's input, 784 values from 0 to 255, of an upright photo {width, height, channels: 4, data}. */
+function prepared(photo, orientation = 1) {
+  const small = working(photo, orientation);
   const values = isCutOut(small) ? ofCutOut(small) : withoutBackground(small);
   const object = values && cropped(values, small.width, small.height);
   return object ? centred(resizedToImage(object)) : new Uint8Array(SETTINGS.imageSize ** 2);
@@ -65,10 +76,10 @@ function isCutOut(photo) {
 
 /** Luma of ITU-R BT.601 of a pixel with channels 0 to 1. */
 function grey(red, green, blue) {
-  return round32(blue * GREY[2] + round32(green * GREY[1] + round32(red * GREY[0])));
+  return round32(round32(round32(red * LUMA[0]) + round32(green * LUMA[1])) + round32(blue * LUMA[2]));
 }
 
-const GREY = [0.299, 0.587, 0.114].map(round32);
+const LUMA = [0.299, 0.587, 0.114].map(round32);
 
 /** Channel values 0 to 1 by those from 0 to 255. */
 const FRACTIONS = Float32Array.from({length: 256}, (_, value) => value / 255);
