@@ -14,7 +14,7 @@ from fmnist_pl.data.source import load
 from fmnist_pl.errors import UserError
 from fmnist_pl.export.card import Check, model_card
 from fmnist_pl.export.formats import ENDINGS, Format, about_checkpoint, as_bytes
-from fmnist_pl.export.html_page import TooLarge
+from fmnist_pl.export.html_page import TooLargeError
 from fmnist_pl.export.read import read_export
 from fmnist_pl.networks.from_pixels import FromPixels
 from fmnist_pl.networks.saved import Checkpoint, about_safetensors, read_checkpoint
@@ -37,8 +37,8 @@ def export(
 
     Args:
         ckpt_path: A checkpoint of train.py fit; by default the weights that ship with the package.
-        format: For onnxruntime (onnx), torch.export.load (torch_export), this package alone (safetensors), or a browser: a
-            page that classifies photos without a server (html).
+        format: For onnxruntime (onnx), torch.export.load (torch_export), this package alone (safetensors), or a browser,
+            as a page that classifies photos without a server (html).
         out: Folder for the two files; by default export/ in the run's folder, or in this one for the shipped weights.
         half: Round the weights to half precision first; a safetensors file then has half the size. A page that would
             be larger than 3 MB is always rounded.
@@ -52,7 +52,9 @@ def export(
             does not agree with the network.
     """
     if half and format not in ("safetensors", "html"):
-        raise UserError(f"--half is for --format safetensors and html: {format} computes in half precision too, less exactly")
+        raise UserError(
+            f"--half is for --format safetensors and html: {format} computes in half precision too, less exactly"
+        )
     if network_module is not None:
         _import(network_module)
     checkpoint = read_checkpoint(ckpt_path) if ckpt_path else _shipped()
@@ -92,7 +94,7 @@ def _content(network: nn.Module, format: Format, about: dict[str, Any], half: bo
     """Content of the file, and whether its weights are rounded: if asked for, or for a page that is too large else."""
     try:
         return as_bytes(network.half() if half else network, format, about), half
-    except TooLarge:
+    except TooLargeError:
         if half:
             raise
         return as_bytes(network.half(), format, about), True

@@ -38,7 +38,7 @@ SAFE = str.maketrans("&<>", "/,.")
 TYPES = {"float16": np.dtype("<f2"), "float32": np.dtype("<f4")}
 
 
-class TooLarge(UserError):
+class TooLargeError(UserError):
     """A page would be larger than `MOST_BYTES`."""
 
 
@@ -50,14 +50,14 @@ def html_page(network: nn.Module, about: dict[str, Any]) -> bytes:
         about: From `about_checkpoint`.
 
     Raises:
-        TooLarge: The page would be.
+        TooLargeError: The page would be.
         UserError: The network has operations that a page cannot compute.
     """
     program = program_of(network.float())
     parameters = sum(parameter.numel() for parameter in network.parameters())
     page = render(_described(program), _packed(program.tensors), about, parameters)
     if len(page) > MOST_BYTES:
-        raise TooLarge(
+        raise TooLargeError(
             f"a page with these {parameters:,} parameters has {len(page):,} bytes, more than {MOST_BYTES:,}: "
             "export as onnx, or train a smaller network"
         )
@@ -87,7 +87,9 @@ def render(program: dict[str, Any], weights: str, about: dict[str, Any], paramet
         "unsureBelow": verdict.UNSURE_BELOW,
         "blankBelow": verdict.BLANK_BELOW,
     }
-    script = "\n".join(['"use strict";', f"const SETTINGS = {json.dumps(settings)};", *(_source(name) for name in SCRIPTS)])
+    script = "\n".join(
+        ['"use strict";', f"const SETTINGS = {json.dumps(settings)};", *(_source(name) for name in SCRIPTS)]
+    )
     style = _source("page.css")
     page = _template().render(
         name=about["config"]["name"],
@@ -143,7 +145,9 @@ def _packed(tensors: list[Tensor]) -> str:
 
 def _unpacked(described: list[dict[str, Any]], weights: str) -> list[Tensor]:
     """Tensors from their shapes and types, and their packed values."""
-    content = zlib.decompressobj().decompress(base64.b85decode(weights.translate(str.maketrans("/,.", "&<>"))), LARGEST_NETWORK)
+    content = zlib.decompressobj().decompress(
+        base64.b85decode(weights.translate(str.maketrans("/,.", "&<>"))), LARGEST_NETWORK
+    )
     tensors, start = [], 0
     for tensor in described:
         kind = TYPES[tensor["type"]]

@@ -34,7 +34,9 @@ WEIGHTS = ("kernel", "bias", "factor", "offset")
 """Options that are positions of tensors."""
 
 
-def _convolution(x: Tensor, step: Step, kernel: Tensor, stride: list[int], padding: list[int], **options: Any) -> Tensor:
+def _convolution(
+    x: Tensor, step: Step, kernel: Tensor, stride: list[int], padding: list[int], **options: Any
+) -> Tensor:
     """The padding is that of top and left; bottom and right have what the shape of the result needs."""
     sides = []
     for axis in (1, 0):

@@ -64,7 +64,7 @@ def program_of(network: nn.Module) -> Program:
     return translation.program
 
 
-class _Untranslatable(Exception):
+class _UntranslatableError(Exception):
     """A call that is none of the steps; the message says why."""
 
 
@@ -83,7 +83,7 @@ class _Translation:
         elif node.op == "call_function" and node.users:
             try:
                 self._add_call(node)
-            except _Untranslatable as reason:
+            except _UntranslatableError as reason:
                 raise UserError(
                     f"a page cannot compute {_layer_of(node)}: {reason}. It computes convolutions, dense layers, batch "
                     "norm, pooling, elementwise activations, sums and reshapes: export as onnx"
@@ -96,16 +96,16 @@ class _Translation:
         arguments = self._arguments_of(node)
         values = [value for value in arguments.values() if isinstance(value, fx.Node)]
         if arguments.get("train"):
-            raise _Untranslatable(f"{name} is random in use too")
+            raise _UntranslatableError(f"{name} is random in use too")
         if name in SAME or _is_first_item(node):
             self._values[node] = self._values[values[0]]
             return
         if name not in STEPS:
-            raise _Untranslatable(f"{name} is none of its steps")
+            raise _UntranslatableError(f"{name} is none of its steps")
         op, options = STEPS[name](arguments)
         shape = _shape_of(node)
         if shape[:1] != [BATCH]:
-            raise _Untranslatable(f"{name} mixes the images of a batch")
+            raise _UntranslatableError(f"{name} mixes the images of a batch")
         step = Step(op, [self._values[value] for value in values], shape[1:], self._with_positions(options))
         self.program.steps.append(step)
         self._values[node] = len(self.program.steps)
@@ -156,11 +156,11 @@ def _only(arguments: Arguments, **required: Any) -> None:
     """Check arguments that the steps do not have.
 
     Raises:
-        _Untranslatable: One has another value.
+        _UntranslatableError: One has another value.
     """
     for name, value in required.items():
         if arguments[name] != value:
-            raise _Untranslatable(f"{name}={arguments[name]}")
+            raise _UntranslatableError(f"{name}={arguments[name]}")
 
 
 def _pair(value: Any) -> list[int]:
@@ -173,7 +173,7 @@ Translate = Callable[[Arguments], tuple[str, Arguments]]
 def _convolution(call: Arguments) -> tuple[str, Arguments]:
     kernel, dilation, padding = call["weight"], _pair(call["dilation"]), call["padding"]
     if not isinstance(kernel, Tensor) or kernel.ndim != 4:
-        raise _Untranslatable("its kernels are computed")
+        raise _UntranslatableError("its kernels are computed")
     if padding == "same":
         padding = [step * (side - 1) // 2 for step, side in zip(dilation, kernel.shape[2:], strict=True)]
     elif padding == "valid":
@@ -184,14 +184,14 @@ def _convolution(call: Arguments) -> tuple[str, Arguments]:
 
 def _linear(call: Arguments) -> tuple[str, Arguments]:
     if not isinstance(call["weight"], Tensor) or _shape_of(call["input"])[1:] != [call["weight"].shape[1]]:
-        raise _Untranslatable("it is applied to more than one list of features")
+        raise _UntranslatableError("it is applied to more than one list of features")
     return "linear", {"kernel": call["weight"], "bias": call["bias"]}
 
 
 def _batch_norm(call: Arguments) -> tuple[str, Arguments]:
     """One factor and offset per channel."""
     if call["running_var"] is None:
-        raise _Untranslatable("it has no running statistics")
+        raise _UntranslatableError("it has no running statistics")
     mean, variance = call["running_mean"].double(), call["running_var"].double()
     factor = (variance + call["eps"]).rsqrt() * (1 if call["weight"] is None else call["weight"].double())
     offset = (0 if call["bias"] is None else call["bias"].double()) - mean * factor
@@ -217,7 +217,7 @@ def _over_places(op: str) -> Translate:
     def translate(call: Arguments) -> tuple[str, Arguments]:
         dimensions = len(_shape_of(call["input"]))
         if dimensions != 4 or sorted(dim % dimensions for dim in call["dim"] or []) != [2, 3]:
-            raise _Untranslatable("it is not over height and width")
+            raise _UntranslatableError("it is not over height and width")
         return op, {"places": [1, 1]}
 
     return translate
@@ -230,7 +230,7 @@ def _adaptive(op: str) -> Translate:
 def _permute(call: Arguments) -> tuple[str, Arguments]:
     dims = [dim % len(call["dims"]) for dim in call["dims"]]
     if dims[0] != 0:
-        raise _Untranslatable("it moves the batch")
+        raise _UntranslatableError("it moves the batch")
     return "permute", {"dims": [dim - 1 for dim in dims[1:]]}
 
 
@@ -239,11 +239,11 @@ def _arithmetic(op: str) -> Translate:
 
     def translate(call: Arguments) -> tuple[str, Arguments]:
         if call.get("alpha", 1) != 1 or isinstance(call["other"], Tensor) or not isinstance(call["input"], fx.Node):
-            raise _Untranslatable(f"it can {op} only layers' values and numbers")
+            raise _UntranslatableError(f"it can {op} only layers' values and numbers")
         if not isinstance(call["other"], fx.Node):
             return op, {"number": call["other"]}
         if _shape_of(call["input"]) != _shape_of(call["other"]):
-            raise _Untranslatable(f"it can {op} only values of one shape")
+            raise _UntranslatableError(f"it can {op} only values of one shape")
         return op, {}
 
     return translate
