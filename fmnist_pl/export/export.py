@@ -37,8 +37,8 @@ def export(
 
     Args:
         ckpt_path: A checkpoint of train.py fit; by default the weights that ship with the package.
-        format: For onnxruntime (onnx), torch.export.load (torch_export), this package alone (safetensors), or a browser,
-            as a page that classifies photos without a server (html).
+        format: For onnxruntime (onnx), torch.export.load (torch_export), this package alone (safetensors), or a
+            browser, as a page that classifies photos without a server (html).
         out: Folder for the two files; by default export/ in the run's folder, or in this one for the shipped weights.
         half: Round the weights to half precision first; a safetensors file then has half the size. A page that would
             be larger than 3 MB is always rounded.

@@ -35,7 +35,7 @@ PARTS = re.compile(
 SAFE = str.maketrans("&<>", "/,.")
 """Characters of base 85 (RFC 1924) that mean something in HTML, and others for them."""
 
-TYPES = {"float16": np.dtype("<f2"), "float32": np.dtype("<f4")}
+TYPES: dict[str, np.dtype[Any]] = {"float16": np.dtype("<f2"), "float32": np.dtype("<f4")}
 
 
 class TooLargeError(UserError):

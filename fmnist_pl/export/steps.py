@@ -142,7 +142,7 @@ def _shape_of(node: fx.Node) -> list[int]:
 
 
 def _is_first_item(node: fx.Node) -> bool:
-    return getattr(node.target, "__name__", "") == "getitem" and node.args[1] == 0
+    return getattr(node.target, "__name__", "") == "getitem" and bool(node.args[1] == 0)
 
 
 def _layer_of(node: fx.Node) -> str:
