@@ -7,13 +7,14 @@
 #   make lint         check style (ruff) and types (mypy)
 #   make weights      train the shipped weights again
 #   make page         build docs/page/shipped.html from them again
+#   make gpu          on a machine with a CUDA GPU: its tests and all its measurements, in at most 8 minutes
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 OLDEST := .venv-oldest/bin/python
 PYTEST_OPTIONS := --numprocesses auto --maxprocesses 4 --dist worksteal
 
-.PHONY: fit test test-all test-oldest lint app weights page setup
+.PHONY: fit test test-all test-oldest lint app weights page gpu setup
 fit: .venv/.installed
 	$(BIN)/python train.py fit --config cnn.yaml --data.source auto
 
@@ -50,6 +51,9 @@ page: .venv/.installed
 	$(BIN)/python -m fmnist_pl.export --format html --out runs/page
 	mkdir -p docs/page
 	mv runs/page/shipped.html* docs/page/
+
+gpu: setup
+	$(BIN)/python benchmarks/gpu.py
 
 setup: .venv/.dev
 
