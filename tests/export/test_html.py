@@ -102,6 +102,6 @@ def test_what_is_no_page(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(UserError, match="holds no network"):
             Predictor.from_export(path)
-    path.write_text(BUILT.read_text().replace('"kernel":0', '"kernel":10000'))
-    with pytest.raises(UserError, match="cannot be read|holds no network|sound"):
+    path.write_text(BUILT.read_text().replace('"kernel": 0', '"kernel": 10000'))
+    with pytest.raises(UserError, match="cannot be read"):
         Predictor.from_export(path)
