@@ -4,6 +4,7 @@ import importlib
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -13,10 +14,12 @@ from fmnist_pl.data.source import load
 from fmnist_pl.errors import UserError
 from fmnist_pl.export.card import Check, model_card
 from fmnist_pl.export.formats import ENDINGS, Format, about_checkpoint, as_bytes
+from fmnist_pl.export.html_page import TooLargeError
 from fmnist_pl.export.read import read_export
 from fmnist_pl.networks.from_pixels import FromPixels
-from fmnist_pl.networks.saved import Checkpoint, read_checkpoint
+from fmnist_pl.networks.saved import Checkpoint, about_safetensors, read_checkpoint
 from fmnist_pl.predictor import Predictor
+from fmnist_pl.weights import SHIPPED
 
 TOLERANCE = 1e-4
 """Largest allowed difference of any probability between an exported file and its network."""
@@ -24,7 +27,7 @@ MOST_SYNTHETIC = 60_000  # training images, of which a sixth as many test images
 
 
 def export(
-    ckpt_path: Path,
+    ckpt_path: Path | None,
     format: Format,  # noqa: A002  (it is the option's name)
     out: Path | None = None,
     half: bool = False,
@@ -33,10 +36,12 @@ def export(
     """Export a checkpoint as one file that maps pixels to probabilities, with a model card beside it.
 
     Args:
-        ckpt_path: A checkpoint of train.py fit.
-        format: For onnxruntime (onnx), torch.export.load (torch_export) or this package alone (safetensors).
-        out: Folder for the two files; by default export/ in the run's folder.
-        half: Round the weights to half precision first; a safetensors file then has half the size.
+        ckpt_path: A checkpoint of train.py fit; by default the weights that ship with the package.
+        format: For onnxruntime (onnx), torch.export.load (torch_export), this package alone (safetensors), or a
+            browser, as a page that classifies photos without a server (html).
+        out: Folder for the two files; by default export/ in the run's folder, or in this one for the shipped weights.
+        half: Round the weights to half precision first; a safetensors file then has half the size. A page that would
+            be larger than 3 MB is always rounded.
         network_module: Your Python module that defines the network, if it is not one of this package.
 
     Returns:
@@ -46,19 +51,21 @@ def export(
         UserError: The checkpoint cannot be read, a package is missing, the files exist already, or the written file
             does not agree with the network.
     """
-    if half and format != "safetensors":
-        raise UserError(f"--half is for --format safetensors: {format} computes in half precision too, less exactly")
+    if half and format not in ("safetensors", "html"):
+        raise UserError(
+            f"--half is for --format safetensors and html: {format} computes in half precision too, less exactly"
+        )
     if network_module is not None:
         _import(network_module)
-    checkpoint = read_checkpoint(ckpt_path)
+    checkpoint = read_checkpoint(ckpt_path) if ckpt_path else _shipped()
     network = checkpoint.network()
-    name = check_name(checkpoint.config["name"], f"{ckpt_path}: config.name")
-    path = (out or _default_folder(ckpt_path)) / f"{name}{ENDINGS[format]}"
+    name = check_name(checkpoint.config["name"], f"{checkpoint.path}: config.name")
+    path = (out or (_default_folder(ckpt_path) if ckpt_path else Path("export"))) / f"{name}{ENDINGS[format]}"
     card = path.with_name(f"{path.name}.md")
     for file in (path, card):
         if file.exists():
             raise UserError(f"{file} exists already: remove it, or give another folder with --out")
-    content = as_bytes(network.half() if half else network, format, about_checkpoint(checkpoint))
+    content, half = _content(network, format, about_checkpoint(checkpoint), half)
     network.float()  # holds the weights as they were rounded
     check = _check(content, path.name, checkpoint, network)
     with replacing(path, "wb") as binary:
@@ -71,6 +78,26 @@ def export(
     print(f"  network's, the same class on each, accuracy {check.accuracy:.4f}")
     print(f"{card}\ndone")
     return path
+
+
+def _shipped() -> Checkpoint:
+    """The shipped weights as a checkpoint, without metrics of epochs."""
+    from safetensors.torch import load_file
+
+    weights = {f"network.{name}": tensor for name, tensor in load_file(SHIPPED).items()}
+    config = about_safetensors(SHIPPED)["config"]
+    config["data"]["verify"] = True  # no part of the recipe, so the file leaves it out
+    return Checkpoint(SHIPPED, config, weights, epoch=0, history=[])
+
+
+def _content(network: nn.Module, format: Format, about: dict[str, Any], half: bool) -> tuple[bytes, bool]:  # noqa: A002
+    """Content of the file, and whether its weights are rounded: if asked for, or for a page that is too large else."""
+    try:
+        return as_bytes(network.half() if half else network, format, about), half
+    except TooLargeError:
+        if half:
+            raise
+        return as_bytes(network.half(), format, about), True
 
 
 def _import(module: str) -> None:

@@ -14,11 +14,17 @@ from torch import nn
 from fmnist_pl.config import recipe_of
 from fmnist_pl.data.facts import CLASSES, IMAGE_SIZE
 from fmnist_pl.errors import UserError
+from fmnist_pl.export.html_page import html_page
 from fmnist_pl.networks.from_pixels import FromPixels
 from fmnist_pl.networks.saved import Checkpoint, network_of
 
-Format = Literal["onnx", "torch_export", "safetensors"]
-ENDINGS: dict[Format, str] = {"onnx": ".onnx", "torch_export": ".pt2", "safetensors": ".safetensors"}
+Format = Literal["onnx", "torch_export", "safetensors", "html"]
+ENDINGS: dict[Format, str] = {
+    "onnx": ".onnx",
+    "torch_export": ".pt2",
+    "safetensors": ".safetensors",
+    "html": ".html",
+}
 
 
 def as_bytes(network: nn.Module, format: Format, about: dict[str, Any]) -> bytes:  # noqa: A002  (as the option)
@@ -27,7 +33,7 @@ def as_bytes(network: nn.Module, format: Format, about: dict[str, Any]) -> bytes
     Args:
         network: In eval mode on the CPU.
         format: Of the file.
-        about: What a safetensors file says of itself, from `about_checkpoint`.
+        about: What a safetensors file or a page says of itself, from `about_checkpoint`.
 
     Raises:
         UserError: A package that the format needs is not installed, or the network does not fit the format.
@@ -87,6 +93,7 @@ WRITERS: dict[Format, Callable[[nn.Module, dict[str, Any]], bytes]] = {
     "onnx": _onnx,
     "torch_export": _torch_export,
     "safetensors": _safetensors,
+    "html": html_page,
 }
 
 
