@@ -37,7 +37,7 @@ from fmnist_pl.training.run_folder import (
 )
 from fmnist_pl.training.signals import StoppedBySignal, stop_at_once_on_signals
 from fmnist_pl.training.steps_per_execution import steps_per_execution
-from fmnist_pl.training.trackers import close_trackers, log_config, log_results, open_trackers
+from fmnist_pl.training.trackers import close_loggers, log_config, log_results, open_trackers
 
 Metrics = dict[str, Any]
 """Content of metrics.json."""
@@ -183,7 +183,7 @@ def _ending_together(options: Options) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        close_trackers(trainer, is_success=False)
+        close_loggers(trainer, is_success=False)
         launcher = trainer.strategy.launcher
         if hasattr(launcher, "kill") and not isinstance(error, StoppedBySignal):  # else they end by themselves
             launcher.kill(signal.SIGTERM)
@@ -195,7 +195,7 @@ def _ending_together(options: Options) -> Iterator[None]:
                 how_to_resume(run_folder(trainer), options.datamodule.root) if can_resume else "stopped"
             ) from error
         raise
-    close_trackers(trainer, is_success=True)
+    close_loggers(trainer, is_success=True)
 
 
 def _start(options: Options) -> None:
