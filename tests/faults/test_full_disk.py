@@ -81,7 +81,7 @@ def assert_readable(folder: Path) -> dict[Path, bytes]:
     """Read the files of all runs: their content."""
     for path in folder.rglob("*.ckpt"):
         assert read_checkpoint(path).state_dict
-    for path in folder.rglob("*.yaml"):
+    for path in folder.rglob("config.yaml"):
         assert read_yaml(path)["trainer"]
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -126,7 +126,7 @@ def test_a_search_with_a_limit_on_the_size_of_files(tmp_path: Path) -> None:
     folder = tmp_path / "here"
     folder.mkdir()
     assert_one_line(run(TUNE, folder, largest_file=3))
-    assert (folder / "runs/tune/full/journal.log").stat().st_size == 3 * 1024, "the last line was cut"
+    assert TrialState.FAIL not in states(folder / "runs/tune/full")
     done = run(TUNE, folder)
     assert (done.returncode, done.stderr) == (0, "")
     assert states(folder / "runs/tune/full") == [TrialState.COMPLETE] * TRIALS
