@@ -2,6 +2,7 @@
 
 import gc
 import shutil
+import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from optuna.trial import TrialState
 from fmnist_pl.errors import StoppedError, UserError, is_of_the_disk
 from fmnist_pl.tuning.liveness import Heartbeat, WorkerLock
 from fmnist_pl.tuning.objective import Objective
-from fmnist_pl.tuning.results import write_events
+from fmnist_pl.tuning.results import track_trials, write_events
 from fmnist_pl.tuning.study import TrialQueue
 
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -31,7 +32,7 @@ class Worker:
     def __init__(self, queue: TrialQueue, threads: int, on_change: Callable[[], None] = lambda: None) -> None:
         """Args:
         queue: Trials of the study.
-        threads: CPU threads of a training.
+        threads: CPU threads of a training, at most.
         on_change: Called after each epoch and each trial.
         """
         self._queue, self._on_change = queue, on_change
@@ -108,6 +109,10 @@ class Worker:
         """Write the trial's events; delete the weights of trials that are not among the best; free memory."""
         plan, trials = self._queue.plan, self._queue.trials()
         write_events(plan, trials[number])
+        try:
+            track_trials(self._queue)
+        except Exception as error:  # the search continues; the trial is written at its end
+            print(f"trial {number} is not in MLflow: {_reason(error)}", file=sys.stderr, flush=True)
         best = {trial.number for trial in self._queue.ranked()[: plan.search.keep]}
         for trial in trials:
             if trial.state.is_finished() and trial.number not in best:
