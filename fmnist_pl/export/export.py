@@ -1,7 +1,5 @@
 """Export a checkpoint: write a file, read it back, compare it with the network, and only then report success."""
 
-import importlib
-import sys
 import tempfile
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from fmnist_pl.export.card import Check, model_card
 from fmnist_pl.export.formats import ENDINGS, Format, about_checkpoint, as_bytes
 from fmnist_pl.export.read import read_export
 from fmnist_pl.networks.from_pixels import FromPixels
-from fmnist_pl.networks.saved import Checkpoint, read_checkpoint
+from fmnist_pl.networks.saved import Checkpoint, import_network_module, read_checkpoint
 from fmnist_pl.predictor import Predictor
 
 TOLERANCE = 1e-4
@@ -49,7 +47,7 @@ def export(
     if half and format != "safetensors":
         raise UserError(f"--half is for --format safetensors: {format} computes in half precision too, less exactly")
     if network_module is not None:
-        _import(network_module)
+        import_network_module(network_module)
     checkpoint = read_checkpoint(ckpt_path)
     network = checkpoint.network()
     name = check_name(checkpoint.config["name"], f"{ckpt_path}: config.name")
@@ -71,14 +69,6 @@ def export(
     print(f"  network's, the same class on each, accuracy {check.accuracy:.4f}")
     print(f"{card}\ndone")
     return path
-
-
-def _import(module: str) -> None:
-    sys.path.append("")  # the working folder, as ``python -m`` has it and an installed command has not
-    try:
-        importlib.import_module(module)
-    except ImportError as error:
-        raise UserError(f"--network_module {module} cannot be imported: {error}") from error
 
 
 def _check(content: bytes, name: str, checkpoint: Checkpoint, network: nn.Module) -> Check:
