@@ -18,7 +18,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> None:
-    parser = OneLineErrorParser(prog="python -m fmnist_pl.reporting", description="Compare runs, look at the data, measure robustness.")
+    parser = OneLineErrorParser(
+        prog="python -m fmnist_pl.reporting", description="Compare runs, look at the data, measure robustness."
+    )
     commands = parser.add_subcommands(dest="command")
     comparison = OneLineErrorParser(description="Print the metrics of several runs, and how their configs differ.")
     comparison.add_argument("runs", nargs="+", type=Path, help="Folders of runs, for example runs/cnn/version_0.")

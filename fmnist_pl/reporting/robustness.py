@@ -86,7 +86,7 @@ def robustness(
     ckpt_path: Path | None = None,
     folder: Path = Path(NAME),
     split: Split = "val",
-    data: ImageSource = ImageSource(),  # noqa: B008  (frozen)
+    data: ImageSource = ImageSource(),
     seed: int = 0,
     network_module: str | None = None,
 ) -> Robustness:
