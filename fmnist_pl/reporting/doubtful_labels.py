@@ -6,7 +6,7 @@ import numpy as np
 
 from fmnist_pl.reporting.evaluation import Evaluation
 
-SURE_ACCURACY = 0.95  # accuracy of the sure predictions from which they can cast doubt on a label
+SURE_ACCURACY = 0.97  # accuracy of the sure predictions from which they can cast doubt on a label
 LARGEST_PROBABILITY = 0.05  # of a doubtful label
 
 
@@ -27,7 +27,7 @@ def doubtful_labels(evaluation: Evaluation) -> DoubtfulLabels:
 
     A prediction is sure if its probability is at least the mean probability that the images of its class have for
     their label. A label is doubtful if a sure prediction differs from it and gives it a probability of at most 0.05. No
-    label is doubted if fewer than 95% of the sure predictions are correct: then it is the classifier that is wrong.
+    label is doubted if fewer than 97% of the sure predictions are correct: then it is the classifier that is wrong.
     """
     labels, predictions = evaluation.labels, evaluation.predictions
     of_label = evaluation.probabilities[np.arange(len(labels)), labels]

@@ -18,7 +18,7 @@ from fmnist_pl.reporting.slices import weak_slices
 
 NOT_LEARNED = 0.3  # training accuracy below which a network has learned next to nothing
 SMALL_ERROR = 0.02  # validation error with little left to gain; the best published ones are about 0.03
-OVERFIT, UNDERFIT = 0.5, 0.25  # fraction of the validation error that does not exist on training images
+OVERFIT, UNDERFIT = 0.5, 0.25  # difference of validation and training error as a fraction of the validation error
 CALIBRATION_LIMIT = 0.01  # smallest difference of confidence and accuracy that matters
 FEWEST_ERRORS = 30  # errors needed to name pairs of classes
 PAIR_SIGNIFICANCE = 0.05  # chance that any pair is named if all pairs are equally likely
@@ -60,7 +60,7 @@ def _fit(inputs: ReportInputs) -> Iterator[Finding]:
         f"and {unseen.accuracy:.4f} on {len(unseen.labels):,} {name} images"
     )
     difference = f"{_points(gap)} apart, {abs(gap) / deviation:.1f} standard errors"
-    part = f"{max(share, 0):.0%} of the {name} error does not exist on training images"
+    part = f"The difference is {share:.0%} of the {name} error"
     bigger, stronger = advice.larger(config), advice.regularize(config)
     if train.accuracy < NOT_LEARNED:
         text, tip = f"{where}; guessing gives 0.1.", advice.learning_rate(config)
@@ -68,10 +68,10 @@ def _fit(inputs: ReportInputs) -> Iterator[Finding]:
     elif error <= SMALL_ERROR:
         yield Finding("Fits", f"{where}, {difference}: little error is left.", numbers=numbers)
     elif gap > LIMIT * deviation and share >= OVERFIT:
-        text = f"{where}, {difference}: {part}."
+        text = f"{where}, {difference}. {part}."
         yield Finding("Overfits", text, _sentence(stronger, joined=" "), True, numbers)
     elif share <= UNDERFIT and gap + LIMIT * deviation < OVERFIT * error:
-        text = f"{where}, {difference}: only {part}, so the network lacks capacity or training, not regularization."
+        text = f"{where}, {difference}. {part}: most errors are on training images too."
         first = [advice.longer(config)] if _still_improves(inputs) else []
         tips = [*first, bigger, advice.regularize_less(config)]
         yield Finding("Underfits", text, _sentence(*tips), True, numbers)
@@ -79,7 +79,7 @@ def _fit(inputs: ReportInputs) -> Iterator[Finding]:
         text = f"{where}, {difference}: too few images to say whether it overfits."
         yield Finding("Fit undecided", text, "Evaluate on more images before changing the recipe.", numbers=numbers)
     else:
-        text = f"{where}, {difference}: {part}. Capacity and regularization are in balance."
+        text = f"{where}, {difference}. {part}: capacity and regularization are in balance."
         yield Finding("Fits", text, f"Change both together: {bigger}, and {stronger}.", numbers=numbers)
     if inputs.val_evaluation is None:
         text = "There are no validation images, so the test images are the only check."
@@ -156,10 +156,11 @@ def _confidence(inputs: ReportInputs) -> Iterator[Finding]:
             temperature = fitted_temperature(inputs.val_evaluation)
             after = with_temperature(evaluation, temperature).calibration_error
             numbers |= {"temperature": temperature, "ece_with_temperature": after}
-            tips.append(
-                f"divide the logits by {temperature:.2f} where probabilities are used (temperature fitted on the "
-                f"validation images; the test calibration error is then {after:.4f})"
-            )
+            if after < ece:
+                tips.append(
+                    f"divide the logits by {temperature:.2f} where probabilities are used (temperature fitted on the "
+                    f"validation images; the test calibration error is then {after:.4f})"
+                )
         headline = "Over-confident" if mean > 0 else "Under-confident"
         yield Finding(headline, text, _sentence(*tips), True, numbers)
 
@@ -207,11 +208,12 @@ def _labels(inputs: ReportInputs) -> Iterator[Finding]:
     found = doubtful_labels(inputs.evaluation)
     if not found.positions:
         return
-    shown = ", ".join(map(str, found.positions[:SHOWN_INDICES])) + (", ..." if found.positions[SHOWN_INDICES:] else "")
+    shown, hidden = found.positions[:SHOWN_INDICES], len(found.positions[SHOWN_INDICES:])
+    listed = ", ".join(map(str, shown)) + (f" and {hidden} more" if hidden else "")
     text = (
         f"{found.sure:,} predictions are at least as sure as usual for their class; {found.accuracy:.1%} of these are "
         f"correct. {len(found.positions)} of them are not, and give the label a probability of at most "
-        f"{LARGEST_PROBABILITY:g}: the label may be wrong or ambiguous. Indices, the surest first: {shown}."
+        f"{LARGEST_PROBABILITY:g}: the label may be wrong or ambiguous. Indices, the surest first: {listed}."
     )
     tip = "Look at these images (Predictions) first: a better network does not remove errors of the labels."
     yield Finding("Doubtful labels", text, tip, numbers=asdict(found))
