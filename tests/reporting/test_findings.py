@@ -238,8 +238,7 @@ def test_the_statistics() -> None:
 
 
 def test_the_flags_of_the_advice_are_flags_of_fit() -> None:
-    config = ParsedOptions("fit", ["--config", "cnn.yaml"]).config
-    config = config if isinstance(config, dict) else config.as_dict()
+    config = ParsedOptions("fit", ["--config", "cnn.yaml"]).plain_config
     tips = [advice.longer(config), advice.regularize(config), advice.learning_rate(config)]
     tips += [advice.smooth_labels(config, more=True), advice.smooth_labels(config, more=False)]
     tips += [advice.augment_for(kind.name, config) for kind in KINDS]
