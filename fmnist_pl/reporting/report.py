@@ -17,7 +17,7 @@ from fmnist_pl.reporting.evaluation import hardest_pairs
 from fmnist_pl.reporting.figures import DrawnFigure, write_figures
 from fmnist_pl.reporting.findings import Finding
 from fmnist_pl.reporting.html import render
-from fmnist_pl.reporting.predictions_csv import write_predictions
+from fmnist_pl.reporting.predictions_csv import PREDICTIONS, write_predictions
 from fmnist_pl.reporting.report_figures import SECTIONS, ReportInputs
 from fmnist_pl.reporting.tables import classification_report, write_classification_csv
 
@@ -48,7 +48,7 @@ def write_report(
     with replacing(folder / "classification_report.csv") as file:
         write_classification_csv(file, evaluation)
     labels, probabilities = torch.from_numpy(evaluation.labels), torch.from_numpy(evaluation.probabilities)
-    write_predictions(folder / "predictions.csv", labels, probabilities)
+    write_predictions(folder / PREDICTIONS, labels, probabilities)
     write_figures(figures.values(), folder)
     with replacing(folder / "findings.json") as file:
         json.dump([asdict(finding) for finding in found], file, indent=1)

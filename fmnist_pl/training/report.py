@@ -23,6 +23,7 @@ from fmnist_pl.reporting.report import write_report
 from fmnist_pl.reporting.report_figures import FIGURES, GALLERY, ReportInputs
 from fmnist_pl.training.callbacks.tensorboard import augmented_samples, log_test
 from fmnist_pl.training.predictions import Predictions
+from fmnist_pl.training.trackers import log_report
 
 FOLDER = "report"
 MOST_EVALUATED = 10_000  # training images, and validation images, that the report evaluates
@@ -37,7 +38,7 @@ def write_run_report(
     metrics: dict[str, Any],
     config: dict[str, Any],
 ) -> None:
-    """Write ``report/`` into the run's folder, log the test's figures to TensorBoard, and print the page's path.
+    """Write ``report/`` into the run's folder, log the test's figures to all loggers, and print the page's path.
 
     Args:
         trainer: Trainer that has run the test.
@@ -75,6 +76,7 @@ def write_run_report(
     page = write_report(inputs, found, figures, Path(trainer.loggers[0].log_dir, FOLDER))
     if config["trainer"]["logger"] is not False:
         log_test(trainer, figures, predictions.evaluation, images)
+        log_report(trainer, figures.values(), page.parent)
     print(f"  report: {page}  ({time.perf_counter() - started:.1f} s)")
     print(_summary(found), flush=True)
 

@@ -23,7 +23,7 @@ class Objective:
     def __init__(self, plan: Plan, threads: int, on_epoch: Callable[[], None]) -> None:
         """Args:
         plan: Of the search.
-        threads: CPU threads of a training.
+        threads: CPU threads of a training, at most.
         on_epoch: Called after each epoch.
         """
         self._plan, self._threads, self._on_epoch = plan, threads, on_epoch
@@ -44,7 +44,7 @@ class Objective:
                 raise UserError("there are no validation images to score by: set data.val_fraction, or folds")
             scores.append(metrics["val"]["acc"])
             trial.set_user_attr("scores", scores)
-            trial.set_user_attr("threads", self._threads)
+            trial.set_user_attr("threads", metrics["threads"])
             trial.set_user_attr("seconds", round(time.perf_counter() - started, 2))
             trial.set_user_attr("parameters", metrics["params"])
             if one_objective and search.scores_per_trial > 1:
