@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "data": "",
     "networks": "data",
     "models": "data networks",
-    "reporting": "data",
+    "reporting": "data networks",
     "photos": "data reporting",
     "training": "data networks models reporting photos",
     "tuning": "data networks models reporting training",

@@ -1,7 +1,5 @@
 """Export a checkpoint: write a file, read it back, compare it with the network, and only then report success."""
 
-import importlib
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from fmnist_pl.export.formats import ENDINGS, Format, about_checkpoint, as_bytes
 from fmnist_pl.export.html_page import TooLargeError
 from fmnist_pl.export.read import read_export
 from fmnist_pl.networks.from_pixels import FromPixels
-from fmnist_pl.networks.saved import Checkpoint, about_safetensors, read_checkpoint
+from fmnist_pl.networks.saved import Checkpoint, about_safetensors, import_network_module, read_checkpoint
 from fmnist_pl.predictor import Predictor
 from fmnist_pl.weights import SHIPPED
 
@@ -56,7 +54,7 @@ def export(
             f"--half is for --format safetensors and html: {format} computes in half precision too, less exactly"
         )
     if network_module is not None:
-        _import(network_module)
+        import_network_module(network_module)
     checkpoint = read_checkpoint(ckpt_path) if ckpt_path else _shipped()
     network = checkpoint.network()
     name = check_name(checkpoint.config["name"], f"{checkpoint.path}: config.name")
@@ -98,14 +96,6 @@ def _content(network: nn.Module, format: Format, about: dict[str, Any], half: bo
         if half:
             raise
         return as_bytes(network.half(), format, about), True
-
-
-def _import(module: str) -> None:
-    sys.path.append("")  # the working folder, as ``python -m`` has it and an installed command has not
-    try:
-        importlib.import_module(module)
-    except ImportError as error:
-        raise UserError(f"--network_module {module} cannot be imported: {error}") from error
 
 
 def _check(content: bytes, name: str, checkpoint: Checkpoint, network: nn.Module) -> Check:
