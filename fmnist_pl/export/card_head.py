@@ -5,6 +5,7 @@ and n of a metric: its name tells them to readers, the extra mapping ``fmnist_pl
 """
 
 import hashlib
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,8 @@ def training_of(checkpoint: Checkpoint) -> Training | None:
     if not isinstance(metrics, dict) or metrics.get("config") != checkpoint.config["name"]:
         return None
     device, seconds, epochs = (metrics.get(key) for key in ("device_name", "train_seconds", "epochs"))
-    if not (isinstance(device, str) and isinstance(seconds, int | float) and isinstance(epochs, int)):
+    is_number = isinstance(seconds, int | float) and 0 <= seconds < math.inf
+    if not (isinstance(device, str) and is_number and isinstance(epochs, int)):
         return None
     return Training(printable(device)[:LONGEST], round(seconds / 60, 1), epochs)
 

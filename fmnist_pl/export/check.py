@@ -77,8 +77,8 @@ def calibration_images(checkpoint: Checkpoint, data: TrainAndTest) -> Tensor:
     keys = checkpoint.config["data"]
     if keys["source"] != "synthetic" and data.source == "synthetic":
         raise UserError(
-            "onnx_int8 is calibrated on training images, and no Fashion-MNIST is in ./data: give the folder of the four "
-            "files with FMNIST_DATA=DIR, or export with --format onnx"
+            "onnx_int8 is calibrated on training images, and no Fashion-MNIST is in ./data: give the folder of the "
+            "four files with FMNIST_DATA=DIR, or export with --format onnx"
         )
     folds, fold, limit = keys.get("num_folds"), keys.get("fold", 0), keys.get("train_limit")
     try:

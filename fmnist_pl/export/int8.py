@@ -24,7 +24,8 @@ def quantise(model: bytes, images: Tensor) -> bytes:
     """Quantise an ONNX model that takes pixels.
 
     Weights get a scale per output channel and 7 of the 8 bits. With all 8 bits, x86 CPUs without VNNI add two products
-    in 16 bits and saturate: on AVX2, 132 of 10,000 test images changed their class, and 40 with 7 bits (shipped weights).
+    in 16 bits and saturate: with AVX2, the class of 132 of 10,000 test images changed; with 7 bits, of 40 (shipped
+    weights, n = 1).
 
     Args:
         model: Content of the float32 file.
