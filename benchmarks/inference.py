@@ -3,10 +3,10 @@
     python benchmarks/inference.py
 
 Data: the 10,000 real test images. Model: the weights of the package, or ``--ckpt_path``, on the CPU: eager, by
-torch.compile, as torch.export, as ONNX in float32 and in int8 if onnx is installed, in bf16 if the CPU supports it. int8
-is calibrated on 1,000 training images. Each gets the first test images in batches of 1000, then some one by one, in turn in one process; the first round is not counted. Throughput is
-the median of the rounds, latencies are percentiles over all single images. Differences in probability and class are
-from eager float32 on all test images.
+torch.compile, as torch.export, as ONNX in float32 and in int8 if onnx is installed, in bf16 if the CPU supports it.
+int8 is calibrated on 1,000 training images. Each gets the first test images in batches of 1000, then some one by one,
+in turn in one process; the first round is not counted. Throughput is the median of the rounds, latencies are
+percentiles over all single images. Differences in probability and class are from eager float32 on all test images.
 
 Takes about 3 minutes on two cores.
 """

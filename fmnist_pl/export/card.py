@@ -54,9 +54,9 @@ clothing, alone, on a plain background, as in a shop's catalogue.
 
 ## Limits
 
-It confuses shirts, T-shirts, pullovers and coats most often. The images are from one shop (Zalando, 2017). The interval of
-the accuracy is over other images of the same kind. Another training of the same config, with another seed, gives other
-weights and another accuracy.
+It confuses shirts, T-shirts, pullovers and coats most often. Its images are those of one shop (Zalando, 2017). The
+interval of the accuracy is over other images of the same kind. Another training of the same config, with another seed,
+gives other weights and another accuracy.
 
 ## Config
 
