@@ -105,7 +105,7 @@ def check_export(content: bytes, name: str, network: nn.Module, data: TrainAndTe
         UserError: They do not agree.
     """
     images, labels = data.test.images, data.test.labels
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         path = Path(folder, name)
         path.write_bytes(content)
         written, rate = _timed(Predictor(read_export(path, trusted=True)), images)

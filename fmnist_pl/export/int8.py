@@ -45,7 +45,7 @@ def quantise(model: bytes, images: Tensor) -> bytes:
         raise UserError(
             f"the format onnx_int8 needs {error.name}: pip install -e '.[export]' in the checkout"
         ) from error
-    with tempfile.TemporaryDirectory() as folder, _without_logs():
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, _without_logs():
         given, prepared, written = (Path(folder, name) for name in ("given.onnx", "prepared.onnx", "int8.onnx"))
         given.write_bytes(model)
         try:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import runpy
 import shutil
 import subprocess
 import sys
@@ -14,6 +13,8 @@ import pytest
 import torch
 import yaml
 
+from fmnist_pl import console
+from fmnist_pl.export.export import export as export_checkpoint
 from fmnist_pl.reporting.evaluation import wilson_interval
 from fmnist_pl.training import train
 from fmnist_pl.weights import SHIPPED
@@ -55,9 +56,7 @@ def export(monkeypatch: pytest.MonkeyPatch) -> Any:
     def call(folder: Path, *arguments: str) -> int:
         checkpoint = str(folder / "checkpoints/best.ckpt")
         monkeypatch.setattr(sys, "argv", ["export", "--ckpt_path", checkpoint, *arguments])
-        with pytest.raises(SystemExit) as ended:
-            runpy.run_module("fmnist_pl.export", run_name="__main__")
-        return int(str(ended.value.code))
+        return console.run(export_checkpoint, "python -m fmnist_pl.export")
 
     return call
 
