@@ -73,6 +73,11 @@ session = onnxruntime.InferenceSession("{file}")
 
 classify = torch.export.load("{file}").module()    # runs code in the file: open only your own
 probabilities = classify(torch.zeros(5, 1, 28, 28, dtype=torch.uint8))""",
+    ".html": """# open {file} in a browser, from disk; no server and no network connection are needed. In Python:
+import torch
+from fmnist_pl.predictor import Predictor
+
+classes, probabilities = Predictor.from_export("{file}").predict(torch.zeros(5, 28, 28, dtype=torch.uint8))""",
     ".safetensors": """import torch
 from fmnist_pl.predictor import Predictor
 

@@ -33,6 +33,7 @@ TAGS: dict[Format, list[str]] = {
     "onnx_int8": ["onnx", "int8"],
     "torch_export": ["torch-export"],
     "safetensors": ["safetensors"],
+    "html": ["html"],
 }
 LONGEST = 100  # characters of a text of metrics.json
 
@@ -70,14 +71,18 @@ class Exported:
         return bool(self.checkpoint.config["data"]["source"] == "real")
 
 
-def check_licence(licence: str) -> None:
+def check_licence(licence: str) -> str:
     """Check that a licence has the form of a hub's licence id.
+
+    Returns:
+        The licence.
 
     Raises:
         UserError: It does not.
     """
     if not LICENCE.fullmatch(licence):
         raise UserError(f"--license: {licence[:50]!a} is no licence id; give one like mit, apache-2.0 or cc-by-4.0")
+    return licence
 
 
 def training_of(checkpoint: Checkpoint) -> Training | None:
@@ -90,8 +95,9 @@ def training_of(checkpoint: Checkpoint) -> Training | None:
     if not isinstance(metrics, dict) or metrics.get("config") != checkpoint.config["name"]:
         return None
     device, seconds, epochs = (metrics.get(key) for key in ("device_name", "train_seconds", "epochs"))
-    is_number = isinstance(seconds, int | float) and 0 <= seconds < math.inf
-    if not (isinstance(device, str) and is_number and isinstance(epochs, int)):
+    if not (isinstance(device, str) and isinstance(seconds, int | float) and isinstance(epochs, int)):
+        return None
+    if not 0 <= seconds < math.inf:
         return None
     return Training(printable(device)[:LONGEST], round(seconds / 60, 1), epochs)
 

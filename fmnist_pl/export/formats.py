@@ -14,16 +14,18 @@ from torch import Tensor, nn
 from fmnist_pl.config import recipe_of
 from fmnist_pl.data.facts import CLASSES, IMAGE_SIZE
 from fmnist_pl.errors import UserError
+from fmnist_pl.export.html_page import html_page
 from fmnist_pl.export.int8 import quantise
 from fmnist_pl.networks.from_pixels import FromPixels
 from fmnist_pl.networks.saved import Checkpoint, network_of
 
-Format = Literal["onnx", "onnx_int8", "torch_export", "safetensors"]
+Format = Literal["onnx", "onnx_int8", "torch_export", "safetensors", "html"]
 ENDINGS: dict[Format, str] = {
     "onnx": ".onnx",
     "onnx_int8": ".int8.onnx",
     "torch_export": ".pt2",
     "safetensors": ".safetensors",
+    "html": ".html",
 }
 
 
@@ -38,7 +40,7 @@ def as_bytes(
     Args:
         network: In eval mode on the CPU.
         format: Of the file.
-        about: What a safetensors file says of itself, from `about_checkpoint`.
+        about: What a safetensors file or a page says of itself, from `about_checkpoint`.
         calibration: Training images, uint8 (N, 1, 28, 28); for onnx_int8 alone, which needs them.
 
     Raises:
@@ -102,6 +104,7 @@ WRITERS: dict[Format, Callable[[nn.Module, dict[str, Any]], bytes]] = {
     "onnx": _onnx,
     "torch_export": _torch_export,
     "safetensors": _safetensors,
+    "html": html_page,
 }
 
 
