@@ -1,5 +1,6 @@
 """The model card beside an exported file: a head for model hubs, its format, training, accuracy and use."""
 
+import os
 import platform
 import re
 
@@ -173,7 +174,7 @@ def _speed(exported: Exported) -> str:
     return (
         f"| images per second | {check.images_per_second:,.0f}, the network in eager mode "
         f"{check.network_images_per_second:,.0f} ({check.images:,} images once, in batches of {BATCH:,}, "
-        f"{torch.get_num_threads()} threads of torch, {markdown_text(cpu)}) |\n"
+        f"{os.cpu_count()} cores, {markdown_text(cpu)}) |\n"
     )
 
 

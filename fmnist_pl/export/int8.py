@@ -24,8 +24,8 @@ def quantise(model: bytes, images: Tensor) -> bytes:
     """Quantise an ONNX model that takes pixels.
 
     Weights get a scale per output channel and 7 of the 8 bits. With all 8 bits, x86 CPUs without VNNI add two products
-    in 16 bits and saturate: with AVX2, the class of 132 of 10,000 test images changed; with 7 bits, of 40 (shipped
-    weights, n = 1).
+    in 16 bits and saturate. On one (Intel Xeon, AVX-512), the class of 132 of 10,000 test images changed; with 7 bits,
+    of 40 (shipped weights, n = 1).
 
     Args:
         model: Content of the float32 file.
