@@ -110,7 +110,8 @@ def read_page(path: Path) -> nn.Module:
     """The network of a page of this project, from normalised images to logits. No code of the page is run.
 
     Raises:
-        UserError: It is not such a page, or not a sound one.
+        UserError: It is not such a page.
+        Exception: Of any kind: its steps or weights are broken.
     """
     content = path.read_bytes()
     parts = PARTS.search(content.decode(errors="replace")) if len(content) <= MOST_BYTES else None
@@ -118,7 +119,10 @@ def read_page(path: Path) -> nn.Module:
         raise UserError(f"{path} holds no network: give a page that python -m fmnist_pl.export wrote")
     described = json.loads(parts["program"])
     tensors = _unpacked(described["tensors"], parts["weights"])
-    return StepsNetwork(Program([Step(**step) for step in described["steps"]], tensors)).eval()
+    network = StepsNetwork(Program([Step(**step) for step in described["steps"]], tensors)).eval()
+    with torch.inference_mode():
+        network(torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE))  # raises if a step or a weight is missing
+    return network
 
 
 def _described(program: Program) -> dict[str, Any]:
