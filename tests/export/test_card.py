@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,9 +15,7 @@ import yaml
 from fmnist_pl import console
 from fmnist_pl.export.export import export as export_checkpoint
 from fmnist_pl.reporting.evaluation import wilson_interval
-from fmnist_pl.training import train
 from fmnist_pl.weights import SHIPPED
-from tests.conftest import NO_PICTURES, SMALL, run_folder
 
 HEAD = re.compile(r"---\n(.*?\n)---\n(.*)", re.DOTALL)
 EVIL = "x\n---\nlicense: evil\n```\n\n<script>alert(1)</script>\n| a | b |\n````\n# no title"
@@ -32,21 +29,6 @@ REQUIRED = {
     "model-index": list,
 }
 """Fields of the hubs' specification and their types."""
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a run of an epoch."""
-    root = tmp_path_factory.mktemp("runs")
-    options = ["--trainer.default_root_dir", str(root), "--trainer.max_epochs", "1", *SMALL, *NO_PICTURES]
-    train(["fit", "--config", "dense.yaml", *options])
-    return run_folder(root)
-
-
-@pytest.fixture
-def run(trained: Path, tmp_path: Path) -> Path:
-    """A copy of that folder, to change."""
-    return Path(shutil.copytree(trained, tmp_path / "dense/version_0"))
 
 
 @pytest.fixture

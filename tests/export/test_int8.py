@@ -39,7 +39,7 @@ class Sums(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained_cnn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a run of the CNN, small, with batch norm."""
     root = tmp_path_factory.mktemp("runs")
     network = ["--model.blocks", "[[8], [16]]", "--model.hidden_sizes", "[16]", "--model.batch_norm", "true"]
@@ -50,9 +50,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(trained: Path, tmp_path: Path) -> Path:
-    """A copy of that folder, to change."""
-    return Path(shutil.copytree(trained, tmp_path / "cnn/version_0"))
+def cnn(trained_cnn: Path, tmp_path: Path) -> Path:
+    """A copy of that folder."""
+    return Path(shutil.copytree(trained_cnn, tmp_path / "cnn/version_0"))
 
 
 @pytest.fixture
@@ -92,13 +92,13 @@ def _onnx() -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("_onnx")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-def test_a_file_in_8_bits(run: Path, command: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_in_8_bits(cnn: Path, command: Any, capsys: pytest.CaptureFixture[str]) -> None:
     import onnx
 
-    assert command(run) == 0
+    assert command(cnn) == 0
     out = capsys.readouterr().out
     assert out.endswith("\ndone\n")
-    path, float32 = run / "export/cnn.int8.onnx", export(run / "checkpoints/best.ckpt", "onnx")
+    path, float32 = cnn / "export/cnn.int8.onnx", export(cnn / "checkpoints/best.ckpt", "onnx")
     assert path.stat().st_size < 0.6 * float32.stat().st_size
     kinds = {weight.data_type for weight in onnx.load(path).graph.initializer}
     assert onnx.TensorProto.INT8 in kinds
@@ -118,17 +118,17 @@ def test_a_file_in_8_bits(run: Path, command: Any, capsys: pytest.CaptureFixture
 @pytest.mark.usefixtures("_onnx")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_too_many_changed_classes(
-    run: Path, command: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    cnn: Path, command: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def black(*_: Any) -> Tensor:
         return torch.zeros(100, 1, 28, 28, dtype=torch.uint8)
 
     monkeypatch.setattr("fmnist_pl.export.export.calibration_images", black)
-    assert command(run) == 1
+    assert command(cnn) == 1
     line = error(capsys)
     assert "of 400 test images" in line
     assert "--format onnx" in line
-    assert not (run / "export").exists()
+    assert not (cnn / "export").exists()
 
 
 @pytest.mark.slow
