@@ -41,7 +41,7 @@ app: .venv/.app
 weights: .venv/.installed
 	$(BIN)/python train.py fit --config shipped.yaml --trainer.default_root_dir runs/weights
 	rm -rf runs/weights/export
-	$(BIN)/python -m fmnist_pl.export --format safetensors --half true --out runs/weights/export \
+	$(BIN)/python -m fmnist_pl.export --format safetensors --half true --license mit --out runs/weights/export \
 	  --ckpt_path "$$(ls -t runs/weights/shipped/*/checkpoints/best.ckpt | head -1)"
 	mv runs/weights/export/shipped.safetensors* fmnist_pl/weights/
 

@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "photos": "data reporting",
     "training": "data networks models reporting photos",
     "tuning": "data networks models reporting training",
-    "export": "data networks photos predictor",
+    "export": "data networks photos predictor reporting",
     "predictor": "data networks photos export",
     "app": "data networks photos predictor",
     "entry_points": "training tuning",
