@@ -22,9 +22,6 @@ from fmnist_pl.tuning.plan import Plan, quiet_training, write_config
 class Objective:
     """Maps a trial to its values, one for each objective."""
 
-    best_epoch: CollectBestEpoch
-    """Validation predictions of the first training of the last trial."""
-
     def __init__(self, plan: Plan, threads: int, on_epoch: Callable[[], None]) -> None:
         """Args:
         plan: Of the search.
@@ -32,6 +29,7 @@ class Objective:
         on_epoch: Called after each epoch.
         """
         self._plan, self._threads, self._on_epoch = plan, threads, on_epoch
+        self.best_epoch = CollectBestEpoch()  # of the first training of the last trial
 
     def __call__(self, trial: optuna.Trial) -> list[float]:
         """Train. The scores so far, the seconds and the number of parameters are stored as attributes of the trial.

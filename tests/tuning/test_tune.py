@@ -26,6 +26,7 @@ def _figures_where_they_are_tested(monkeypatch: pytest.MonkeyPatch, request: pyt
     """Figures take longer than the trainings of a small search."""
     if request.node.name not in DRAWING:
         monkeypatch.setattr("fmnist_pl.tuning.display.figures.write_figures", lambda *arguments: [])
+        monkeypatch.setattr("fmnist_pl.tuning.worker.draw_artifacts", lambda best_epoch: [])
 
 
 def trial_folder(search: Search, number: int) -> Path:

@@ -9,7 +9,7 @@ from fmnist_pl.tuning.plan import EPOCHS, Plan
 from fmnist_pl.tuning.results import BEST
 from fmnist_pl.tuning.study import TrialQueue
 
-LAST = 20  # number of last trials of a search without patience; fewer if they are more than half of all
+LAST, LEAST = 20, 3  # number of last trials of a search without patience: half of all, within these limits
 
 
 def worth(queue: TrialQueue) -> str:
@@ -23,12 +23,13 @@ def worth(queue: TrialQueue) -> str:
         return f"{len(queue.study.best_trials)} of {complete} trials are on the Pareto front" if complete else ""
     last, gained = _last_gain(queue)
     if gained is None:
-        return ""
+        return "there are too few trials to tell what more of them would gain" if _may_gain(queue) else ""
+    sentence = f"the last {f'{last} trials' if last > 1 else 'trial'} gained {gained:.4f}"
     noise = score_noise(search, trials)
-    sentence = f"the last {last} trials gained {gained:.4f}" + (f"; {noise.source}" if noise else "")
-    if noise is not None and search.repeats == 1:
-        sentence += " (--repeats 3 with a new --study-name measures how seeds differ)"
-    return sentence
+    if noise is None:
+        return sentence
+    hint = " (--repeats 3 with a new --study-name measures how seeds differ)" if search.repeats == 1 else ""
+    return f"{sentence}; {noise.source}{hint}"
 
 
 def next_command(plan: Plan, queue: TrialQueue, best_config: Config, is_refit: bool) -> str:
@@ -61,10 +62,10 @@ def _fit_command(plan: Plan, queue: TrialQueue, best_config: Config) -> str:
 def _last_gain(queue: TrialQueue) -> tuple[int, float | None]:
     """Number of the last trials, and what they gained; ``None`` if there is nothing to compare with."""
     search, trials = queue.plan.search, queue.trials()
-    count, last = len(measured(trials)), search.patience or LAST
-    if last >= count or search.patience is None:
-        last = min(last, count // 2)
-    return last, last_gain(trials, last) if last and search.objectives == ["accuracy"] else None
+    count = len(measured(trials))
+    last = search.patience if search.patience is not None and search.patience < count else min(LAST, count // 2)
+    is_enough = last >= min(LEAST, search.patience or LEAST) and search.objectives == ["accuracy"]
+    return last, last_gain(trials, last) if is_enough else None
 
 
 def _may_gain(queue: TrialQueue) -> bool:
