@@ -102,7 +102,7 @@ def _run(plan: Plan) -> Outcome:
     except StoppedError as error:
         with queue.lock():
             queue.requeue_lapsed()
-        print(f"\n{worth(queue)}" if worth(queue) else "", flush=True)
+        print(f"\n{worth(queue)}", flush=True)
         raise StoppedError(
             f"stopped: {_count_done(queue)} of {plan.budget} trials are done; run the same command again to continue"
         ) from error
