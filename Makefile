@@ -6,13 +6,14 @@
 #   make test-oldest  the fast tests with the lowest allowed versions of all dependencies
 #   make lint         check style (ruff) and types (mypy)
 #   make weights      train the shipped weights again
+#   make gpu          on a machine with a CUDA GPU: its tests and all its measurements, in at most 8 minutes
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 OLDEST := .venv-oldest/bin/python
 PYTEST_OPTIONS := --numprocesses auto --maxprocesses 4 --dist worksteal
 
-.PHONY: fit test test-all test-oldest lint app weights setup
+.PHONY: fit test test-all test-oldest lint app weights gpu setup
 fit: .venv/.installed
 	$(BIN)/python train.py fit --config cnn.yaml --data.source auto
 
@@ -42,6 +43,9 @@ weights: .venv/.installed
 	$(BIN)/python -m fmnist_pl.export --format safetensors --half true --out runs/weights/export \
 	  --ckpt_path "$$(ls -t runs/weights/shipped/*/checkpoints/best.ckpt | head -1)"
 	mv runs/weights/export/shipped.safetensors* fmnist_pl/weights/
+
+gpu: setup
+	$(BIN)/python benchmarks/gpu.py
 
 setup: .venv/.dev
 

@@ -29,7 +29,7 @@ from fmnist_pl.export.formats import ENDINGS, Format, as_bytes
 from fmnist_pl.networks.from_pixels import FromPixels
 from fmnist_pl.networks.saved import read_checkpoint, read_safetensors
 from fmnist_pl.predictor import BATCH, Predictor
-from fmnist_pl.training.hardware import choose_precision
+from fmnist_pl.training.hardware import has_bfloat16
 from fmnist_pl.weights import SHIPPED
 
 BF16 = "eager bf16"
@@ -104,7 +104,7 @@ def _variants(network: nn.Module) -> dict[str, Predictor]:
                 variants[form] = Predictor.from_export(path, trusted=True)
             except UserError as error:  # an optional package is missing
                 print(f"{form} is left out: {error}")
-    if choose_precision("cpu") == "bf16-mixed":
+    if has_bfloat16("cpu"):
         variants[BF16] = Predictor(torch.autocast("cpu", torch.bfloat16)(eager.forward))
     else:
         print(f"{BF16} is left out: this CPU does not support it")

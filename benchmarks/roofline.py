@@ -18,7 +18,7 @@ from helpers.arguments import Parser, run
 from torch import Tensor, nn
 
 from fmnist_pl.models import Classifier
-from fmnist_pl.training.hardware import choose_precision
+from fmnist_pl.training.number_format import BF16, choose_number_format
 from fmnist_pl.training.steps_per_execution import forward_flops, training_flops
 
 MATRIX_SIDE = 2048  # rows and columns of the matrices of the product
@@ -42,7 +42,7 @@ def measure_peaks(device: str = DEFAULT_DEVICE, dtype: torch.dtype | None = None
         dtype: Of the matrices; by default that of a training on this device.
     """
     if dtype is None:
-        dtype = torch.bfloat16 if choose_precision(device) == "bf16-mixed" else torch.float32
+        dtype = torch.bfloat16 if choose_number_format(None, device).precision == BF16 else torch.float32
     left, right = (torch.randn(MATRIX_SIDE, MATRIX_SIDE, device=device).to(dtype) for _ in range(2))
     source = torch.randn(COPY_SIZE, device=device)
     target = torch.empty_like(source)

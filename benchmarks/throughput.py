@@ -5,7 +5,9 @@
 Data: the first ``--images`` real images. Batch size: cnn 128, dense 32, cnn_regularized 128. Round 0 warms up and is
 not counted; ratios are medians over the other rounds. Each implementation is a process of its own. Without
 ``--keras-python`` Keras is left out; its environment is made by ``python -m venv KERAS_ENVIRONMENT`` and
-``pip install tensorflow-cpu``. The last line of each config compares with the limit of the machine (roofline.py).
+``pip install tensorflow-cpu``. ``--precisions 32-true bf16-mixed`` adds rows of this project in these two number
+formats; its first row has the one that it selects. The last line of each config compares with the limit of the machine
+(roofline.py).
 
 Takes about 15 minutes on two cores as above with all three configs; about 50 with all 60,000 images and 3 rounds.
 """
@@ -19,6 +21,7 @@ from helpers.real_images import save_arrays
 from helpers.results import machine, write_json
 from roofline import Roofline, measure_peaks
 
+from fmnist_pl.training.number_format import BF16, FLOAT32
 from fmnist_pl.training.options import Options
 
 BATCH_SIZES = {"dense": 32, "cnn": 128, "cnn_regularized": 128}
@@ -32,6 +35,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=positive_int, default=3, help="Number of counted rounds.")
     parser.add_argument("--keras-python", type=program, help="Python of an environment with tensorflow-cpu.")
     parser.add_argument("--without-usual", action="store_true", help="Leave out Lightning's usual way, the slowest.")
+    parser.add_argument("--precisions", nargs="+", default=[], choices=[FLOAT32, BF16], help="Number formats to add.")
     parser.add_argument("--json", default="runs/benchmarks/throughput.json", help="File of the results.")
     options = parser.parse_args()
     print(machine()["text"])
@@ -74,10 +78,10 @@ def _compare(config: str, options: argparse.Namespace) -> dict[str, dict[str, fl
 def _start(config: str, batch_size: int, options: argparse.Namespace) -> list[EpochProcess]:
     """Start one process for each implementation; this project is the first."""
     arguments = [str(options.images), "--config", f"{config}.yaml", "--data.batch_size", str(batch_size)]
-    processes = [
-        EpochProcess("here", "project_fit", *arguments),
-        EpochProcess("raw loop", "pytorch_loop", *arguments),
-    ]
+    processes = [EpochProcess("here", "project_fit", *arguments)]
+    for precision in options.precisions:
+        processes.append(EpochProcess(precision, "project_fit", *arguments, "--trainer.precision", precision))
+    processes.append(EpochProcess("raw loop", "pytorch_loop", *arguments))
     if not options.without_usual:
         processes.append(EpochProcess("usual way", "default_lightning", *arguments))
     if options.keras_python:

@@ -23,10 +23,11 @@ from typing import Any
 from helpers.arguments import Parser, fit_arguments, positive_int, program, run
 from helpers.processes import ROOT, EpochProcess, command_seconds
 from helpers.real_images import save_arrays
-from helpers.results import machine, mean_and_sd, write_json
+from helpers.results import machine, write_json
 from roofline import Peaks, Roofline, measure_peaks
 
 from fmnist_pl.errors import UserError
+from fmnist_pl.reporting.statistics import mean_and_sd
 from fmnist_pl.training.options import Options
 
 KERAS_EPOCHS = 10
@@ -98,7 +99,7 @@ def _line(run: dict[str, float]) -> str:
 
 def _print_summary(name: str, runs: list[dict[str, float]], keras_seconds: list[float], target: float | None) -> None:
     columns = {key: [run[key] for run in runs] for key in ("test", "training", "command")}
-    cells = {key: mean_and_sd(values, 4 if key == "test" else 1) for key, values in columns.items()}
+    cells = {key: mean_and_sd(values, ".4f" if key == "test" else ".1f") for key, values in columns.items()}
     print("| config | n | test accuracy | training, s | whole command, s |")
     print("|---|---|---|---|---|")
     print(f"| {name} | {len(runs)} | {cells['test']} | {cells['training']} | {cells['command']} |")

@@ -14,8 +14,9 @@ import statistics
 import tempfile
 
 from helpers.arguments import Parser, fit_arguments, positive_int, run
-from helpers.results import machine, mean_and_sd, write_json
+from helpers.results import machine, write_json
 
+from fmnist_pl.reporting.statistics import mean_and_sd
 from fmnist_pl.training import train
 from fmnist_pl.training.options import Options
 from fmnist_pl.training.steps_per_execution import training_flops
@@ -59,7 +60,7 @@ def _fit(arguments: list[str], seed: int) -> dict[str, float]:
 
 def _row(name: str, runs: list[dict[str, float]], unchanged: list[dict[str, float]]) -> str:
     mean = {key: statistics.mean(run[key] for run in runs) for key in runs[0]}
-    pairs = mean_and_sd([run["acc"] - other["acc"] for run, other in zip(runs, unchanged, strict=True)], sign="+")
+    pairs = mean_and_sd([run["acc"] - other["acc"] for run, other in zip(runs, unchanged, strict=True)], "+.4f")
     accuracy = mean_and_sd([run["acc"] for run in runs])
     cells = [f"`{name}`", f"{mean['epochs']:.0f}", f"{mean['megaflop']:.1f}", accuracy, pairs]
     cells += [f"{mean['loss']:.4f}", f"{mean['seconds']:.1f}"]

@@ -1,10 +1,12 @@
-"""Smallest and largest value of each number in a config, so that no typing error takes all memory or fails hours later.
+"""Check the values of a config, so that no typing error takes all memory or fails hours later: bounds, and nulls.
 
 Numbers that are bounded by other values (`data.fold`, the number of filters) are checked where those values are known.
 """
 
+import inspect
 import math
 import os
+import pydoc
 from collections.abc import Iterator
 from typing import Any
 
@@ -90,6 +92,25 @@ def check_bounds(config: Config) -> None:
         key = dotted.replace(".init_args", "")
         if key in BOUNDS and (of_ours or not key.startswith("model.")):
             _check(key, value)
+
+
+def check_nulls(key: str, spec: Any) -> None:
+    """Refuse null for an argument of a class that has another default; the parser does so outside of classes alone.
+
+    Args:
+        key: Of the config: ``model``, ``optimizer`` or ``lr_scheduler``.
+        spec: Its value, complete.
+
+    Raises:
+        UserError: An argument is null.
+    """
+    if not isinstance(spec, dict):
+        return
+    parameters = inspect.signature(pydoc.locate(spec["class_path"])).parameters  # type: ignore[arg-type]
+    for name, value in (spec.get("init_args") or {}).items():
+        default = parameters[name].default if name in parameters else None
+        if value is None and default is not None:
+            raise UserError(f"{key}.{name}: got null; leave it out for its default, {default}")
 
 
 def _check(key: str, value: Any) -> None:

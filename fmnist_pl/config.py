@@ -17,7 +17,8 @@ from fmnist_pl.errors import UserError
 Config = dict[str, Any]
 
 MACHINE_KEYS = (
-    "threads", "steps_per_execution", "compile", "ckpt_path", "weights_only", "verbose", "return_predictions",
+    "threads", "steps_per_execution", "compile", "cuda_graph",
+    "ckpt_path", "weights_only", "verbose", "return_predictions",
     "data.root", "data.verify", "data.predict_path",
     "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy", "trainer.plugins",
     "trainer.use_distributed_sampler", "trainer.barebones",

@@ -1,9 +1,11 @@
 """The commands ``fmnist-train`` and ``fmnist-tune``, which train.py and tune.py run too.
 
-Each function imports what it runs, so that neither command waits for the imports of the other.
+Each function checks the command line as far as that needs no torch, then imports what it runs.
 """
 
-from fmnist_pl.start_up import quick_imports
+import sys
+
+from fmnist_pl.start_up import program, quick_imports
 
 
 def train() -> int:
@@ -12,9 +14,7 @@ def train() -> int:
     Returns:
         The exit code.
     """
-    with quick_imports():
-        from fmnist_pl.training import main
-    return main()
+    return program(_train)
 
 
 def tune() -> int:
@@ -23,6 +23,28 @@ def tune() -> int:
     Returns:
         The exit code.
     """
+    return program(_tune)
+
+
+def _train() -> int:
+    with quick_imports():
+        from fmnist_pl.console import exit_code_of
+        from fmnist_pl.training.command_line import check
+    code = exit_code_of(lambda: check(sys.argv[1:]))
+    if code:
+        return code
+    with quick_imports():
+        from fmnist_pl.training import main
+    return main()
+
+
+def _tune() -> int:
+    with quick_imports():
+        from fmnist_pl.console import exit_code_of
+        from fmnist_pl.tuning.command_line import check
+    code = exit_code_of(lambda: check(sys.argv[1:]))
+    if code:
+        return code
     with quick_imports():
         from fmnist_pl.tuning import main
     return main()

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from fmnist_pl.training.command_line import COMMANDS
+from fmnist_pl.training.flags import CLASSES, OF_COMMAND, SHARED, check_flags, parameters_of
+from fmnist_pl.training.options import ParsedOptions
 from tests.conftest import NO_PICTURES, ROOT, SMALL
 
 RECORDER = """
@@ -67,6 +70,85 @@ def test_our_modules_bring_no_pictures_into_a_run_without(tmp_path: Path) -> Non
     assert "tensorboard" not in packages(found["modules"])
 
 
+NEEDS_NO_TORCH = [
+    ("train.py", 0, "predict"),
+    ("train.py --help", 0, "predict"),
+    ("train.py fti", 1, "give fit, validate, test, predict"),
+    ("train.py fit", 1, "--config NAME.yaml"),
+    ("train.py fit --config nope.yaml", 1, "cnn.yaml"),
+    ("train.py fit --config cnn.yaml --xyz 3", 1, "--xyz"),
+    ("train.py fit --config cnn.yaml --show", 1, "--show"),
+    ("train.py fit --config cnn.yaml --trainer.max_epoch=3", 1, "--trainer.max_epochs"),
+    ("train.py predict --data.predict_path x --data.batchsize 3", 1, "--data.batch_size"),
+    ("tune.py --help", 0, "--n_trials"),
+    ("tune.py --config nope.yaml", 1, "dense_grid.yaml"),
+    ("tune.py --config cnn.yaml --base nope.yaml", 1, "nope.yaml"),
+    ("tune.py --xyz 3", 1, "--xyz"),
+    ("tune.py --n-trials many", 1, "n_trials"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("command", "code", "words"), NEEDS_NO_TORCH)
+def test_help_and_mistakes_that_need_no_torch(tmp_path: Path, command: str, code: int, words: str) -> None:
+    (tmp_path / "torch.py").write_text("raise SystemExit('torch is imported')")
+    program, *arguments = command.split()
+    done = subprocess.run(
+        [sys.executable, str(ROOT / program), *arguments],
+        capture_output=True, text=True, cwd=tmp_path, timeout=120,
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"},
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert words in (done.stderr if code else done.stdout)
+    assert not code or (done.stderr.startswith("error: ") and done.stderr.count("\n") == 1)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_first_look_knows_every_flag(command: str) -> None:
+    config = vars(ParsedOptions(command, ["--config", "cnn.yaml"]).config)
+    others = {"help", "print_config", *(["no_show"] if command == "predict" else [])}
+    assert SHARED | OF_COMMAND[command] == set(config) | others
+    for key in CLASSES:
+        assert parameters_of(key) == set(vars(config[key]))
+
+
+def test_what_cannot_be_read_is_left_to_the_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CLASSES, "trainer", ("lightning", "moved.py", "Trainer"))
+    parameters_of.cache_clear()
+    check_flags("fit", ["--trainer.max_epoch", "3"])
+    parameters_of.cache_clear()
+
+
+PROGRAM = """
+import atexit, os, sys
+from fmnist_pl import start_up
+
+class Module:
+    def __del__(self):
+        os.write(1, b"cleared ")
+
+module = Module()
+
+def main():
+    atexit.register(print, "closed", end=" ")
+    if sys.argv[1] == "work":
+        start_up.work_begins()
+    print("done", end=" ")
+    if sys.argv[1] == "help":
+        raise SystemExit(0)
+    return 3
+
+sys.exit(start_up.program(main))
+"""
+
+
+@pytest.mark.parametrize(("way", "code", "output"), [("help", 0, ""), ("mistake", 3, ""), ("work", 3, "cleared ")])
+def test_a_program_that_has_not_begun_ends_at_once(way: str, code: int, output: str) -> None:
+    command = [sys.executable, "-c", PROGRAM, way]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (code, f"done closed {output}")
+
+
 SLOW_MODULE = """
 import time
 print("importing", flush=True)
@@ -77,11 +159,18 @@ except BaseException:
 """
 
 
-@pytest.mark.parametrize("program", [[str(ROOT / "train.py")], [str(ROOT / "tune.py")], ["-m", "fmnist_pl.export"]])
+@pytest.mark.parametrize(
+    "program",
+    [
+        [str(ROOT / "train.py"), "fit", "--config", "cnn.yaml"],
+        [str(ROOT / "tune.py"), "--config", "cnn.yaml"],
+        ["-m", "fmnist_pl.export", "--help"],
+    ],
+)
 def test_ctrl_c_while_modules_are_imported(tmp_path: Path, program: list[str]) -> None:
     (tmp_path / "torch.py").write_text(SLOW_MODULE)
     process = subprocess.Popen(
-        [sys.executable, *program, "--help"],
+        [sys.executable, *program],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"},
     )  # fmt: skip

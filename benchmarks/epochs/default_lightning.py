@@ -1,10 +1,11 @@
-"""Training epoch by Lightning as most examples use it. Arguments: number of images, then those of fit.
+"""Training epoch by Lightning as most examples use it. Arguments: number of images, then those of fit, as in each line.
 
 torchvision's dataset, ToTensor and Normalize for each image, a DataLoader with two workers, float32, contiguous memory
 format, a default Trainer, ``self.log`` and a torchmetrics accuracy in each step, Adam.
 """
 
 import gzip
+import shlex
 import sys
 import tempfile
 import time
@@ -52,6 +53,8 @@ class EpochTimer(Callback):
         self.start = time.perf_counter()
 
     def on_train_epoch_end(self, *_: object) -> None:
+        if torch.cuda.is_initialized():
+            torch.cuda.synchronize()
         self.seconds = time.perf_counter() - self.start
 
 
@@ -69,14 +72,15 @@ def unpacked_files() -> Path:
 
 quiet_lightning()
 count, arguments = int(sys.argv[1]), sys.argv[2:]
-batch_size = Options("fit", arguments).datamodule.batch_size
 to_tensor = transforms.Compose([transforms.ToTensor(), transforms.Normalize(0.2860, 0.3530)])
 data = Subset(FashionMNIST(unpacked_files(), transform=to_tensor), range(count))
-for _ in sys.stdin:
-    network = Options("fit", arguments).model.network.to(memory_format=torch.contiguous_format)
-    loader = DataLoader(data, batch_size, shuffle=True, num_workers=2)
+for line in sys.stdin:
+    options = Options("fit", [*arguments, *shlex.split(line)])
+    network = options.model.network.to(memory_format=torch.contiguous_format)
+    loader = DataLoader(data, options.datamodule.batch_size, shuffle=True, num_workers=2)
     timer = EpochTimer()
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(max_epochs=1, callbacks=[timer], default_root_dir=folder, enable_progress_bar=False)
+        where = {"accelerator": options.plain_config["trainer"]["accelerator"], "default_root_dir": folder}
+        trainer = Trainer(max_epochs=1, callbacks=[timer], enable_progress_bar=False, **where)
         trainer.fit(DefaultClassifier(network), loader)
     print("seconds", timer.seconds, flush=True)

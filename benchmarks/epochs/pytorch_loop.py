@@ -12,13 +12,19 @@ import torch.nn.functional as F
 
 from fmnist_pl.data.loader import normalise
 from fmnist_pl.training.commands import quiet_lightning
-from fmnist_pl.training.hardware import choose_precision, keep_freed_memory, look_for_gpus_once
+from fmnist_pl.training.hardware import cpu_threads, keep_freed_memory, look_for_gpus_once
+from fmnist_pl.training.number_format import BF16
 from fmnist_pl.training.options import Options
 
 
 def train_epoch(count: int, arguments: list[str]) -> float:
     """Train a new network for one epoch and return the seconds."""
     options = Options("fit", arguments)
+    with cpu_threads(options.threads.number):
+        return _train_epoch(count, options)
+
+
+def _train_epoch(count: int, options: Options) -> float:
     model, data = options.model.train(), options.datamodule
     data.prepare_data()
     images, labels = data.loaded.train.images[:count], data.loaded.train.labels[:count]
@@ -27,8 +33,8 @@ def train_epoch(count: int, arguments: list[str]) -> float:
         optimizer, schedule = configured["optimizer"], configured["lr_scheduler"]["scheduler"]
     else:
         optimizer, schedule = configured, None
-    precision = options.plain_config["trainer"]["precision"] or choose_precision("cpu")
-    autocast = torch.autocast("cpu", torch.bfloat16) if precision == "bf16-mixed" else contextlib.nullcontext()
+    is_bf16 = options.number_format.precision == BF16
+    autocast = torch.autocast("cpu", torch.bfloat16) if is_bf16 else contextlib.nullcontext()
     generator = torch.Generator().manual_seed(0)
     loss_sum, correct = torch.zeros(()), torch.zeros((), dtype=torch.long)
     start = time.perf_counter()

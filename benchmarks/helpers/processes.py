@@ -1,6 +1,7 @@
 """Processes that a benchmark starts and times."""
 
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ class EpochProcess:
     """Process that trains one epoch each time it is told to, by a script in ``epochs/``.
 
     Several of them can be timed in turn on one machine: a process that is not training waits for its next line of
-    input. For each line the script prints ``seconds`` and a number.
+    input, which holds arguments of one epoch. For each line the script prints ``seconds`` and a number.
     """
 
     def __init__(self, name: str, script: str, *arguments: str, python: str = sys.executable) -> None:
@@ -32,8 +33,11 @@ class EpochProcess:
             [python, str(path), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
 
-    def train_epoch(self) -> float:
+    def train_epoch(self, *more: str) -> float:
         """Train one epoch and return its seconds.
+
+        Args:
+            more: Arguments of this epoch, after those of the process; not for Keras.
 
         Raises:
             UserError: The process has ended.
@@ -41,7 +45,7 @@ class EpochProcess:
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write("go\n")
+        process.stdin.write(f"{shlex.join(more)}\n")
         process.stdin.flush()
         for line in process.stdout:
             if line.startswith("seconds "):

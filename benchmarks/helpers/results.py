@@ -3,14 +3,14 @@
 import json
 import os
 import platform
-import statistics
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from fmnist_pl.atomic_files import replacing
-from fmnist_pl.training.hardware import choose_precision, device_name
+from fmnist_pl.training.hardware import device_name
+from fmnist_pl.training.number_format import choose_number_format
 
 
 def machine(device_type: str | None = None) -> dict[str, Any]:
@@ -20,27 +20,18 @@ def machine(device_type: str | None = None) -> dict[str, Any]:
         device_type: ``cuda`` or ``cpu``; by default the GPU if there is one.
     """
     device = torch.device(device_type or ("cuda" if torch.cuda.is_available() else "cpu"))
+    number_format = choose_number_format(None, device.type)
     facts = {
         "device": device_name(device),
         "cores": os.cpu_count(),
-        "precision": choose_precision(device.type),
+        "precision": number_format.precision,
+        "precision_reason": number_format.reason,
         "python": platform.python_version(),
         "torch": torch.__version__,
     }
-    text = f"{facts['device']}, {facts['cores']} cores, {facts['precision']}, torch {facts['torch']}"
+    precision = f"{facts['precision']} ({facts['precision_reason']})"
+    text = f"{facts['device']}, {facts['cores']} cores, {precision}, torch {facts['torch']}"
     return facts | {"text": text}
-
-
-def mean_and_sd(values: list[float], digits: int = 4, sign: str = "") -> str:
-    """Format mean and sample standard deviation (n - 1) as ``0.9274 ± 0.0019``; one value has no deviation.
-
-    Args:
-        values: At least one.
-        digits: Number of decimals.
-        sign: ``+`` to show the sign of a positive mean.
-    """
-    sd = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):{sign}.{digits}f}{sd}"
 
 
 def write_json(path: str, results: dict[str, Any], device_type: str | None = None) -> None:

@@ -18,7 +18,8 @@ import sys, time
 import torch
 import torch.nn.functional as F
 from fmnist_pl.models import CNNClassifier
-from fmnist_pl.training.hardware import choose_precision, keep_freed_memory
+from fmnist_pl.training.hardware import keep_freed_memory
+from fmnist_pl.training.number_format import BF16, choose_number_format
 
 if sys.argv[1] == "keep":
     keep_freed_memory()
@@ -26,7 +27,7 @@ torch.manual_seed(0)
 model = CNNClassifier(conv_bias=False)
 optimizer = torch.optim.Adam(model.parameters(), fused=True)
 images, labels = torch.randn(128, 1, 28, 28), torch.randint(0, 10, (128,))
-bf16 = choose_precision("cpu") == "bf16-mixed"
+bf16 = choose_number_format(None, "cpu").precision == BF16
 for step in range(120):
     if step == 20:
         start = time.perf_counter()

@@ -45,6 +45,8 @@ class Classifier(LightningModule):
     """Trains on several batches in one call; set by the callback `training.multi_step.MultiStep`."""
     compiled: Callable[[Tensor], Tensor] | None = None
     """The compiled network for training steps; set by the callback `Compile`, not saved in checkpoints."""
+    captured: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
+    """`training_loss` as a CUDA graph; set by the callback `Capture`."""
 
     def __init__(
         self,
@@ -164,13 +166,16 @@ class Classifier(LightningModule):
 
     def shared_step(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor]:
         """Mean loss and float32 logits (B, 10) of a batch of ``train``, ``val`` or ``test``."""
-        network = self if self.compiled is None or stage != "train" else self.compiled
-        logits, labels = network(batch.images).float(), batch.labels
         if stage == "train":
-            loss = F.cross_entropy(logits, labels, self.class_weights, label_smoothing=self.label_smoothing)
-        else:
-            # the plain loss, so that runs with different smoothing or weights can be compared
-            loss = F.cross_entropy(logits, labels)
+            return (self.captured or self.training_loss)(batch.images, batch.labels)
+        logits = self(batch.images).float()
+        # the plain loss, so that runs with different smoothing or weights can be compared
+        return F.cross_entropy(logits, batch.labels), logits
+
+    def training_loss(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean loss and float32 logits (B, 10) of training images (B, 1, 28, 28) with labels (B,)."""
+        logits = (self.compiled or self)(images).float()
+        loss = F.cross_entropy(logits, labels, self.class_weights, label_smoothing=self.label_smoothing)
         return loss, logits
 
     def _measured_step(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor]:

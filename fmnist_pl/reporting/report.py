@@ -14,7 +14,7 @@ from fmnist_pl.atomic_files import replacing
 from fmnist_pl.reporting.evaluation import hardest_pairs
 from fmnist_pl.reporting.figures import DrawnFigure, write_figures
 from fmnist_pl.reporting.html import render
-from fmnist_pl.reporting.predictions_csv import write_predictions
+from fmnist_pl.reporting.predictions_csv import PREDICTIONS, write_predictions
 from fmnist_pl.reporting.report_figures import SECTIONS, ReportInputs
 from fmnist_pl.reporting.tables import classification_report, write_classification_csv
 
@@ -42,7 +42,7 @@ def write_report(inputs: ReportInputs, figures: Mapping[str, DrawnFigure], folde
     with replacing(folder / "classification_report.csv") as file:
         write_classification_csv(file, evaluation)
     labels, probabilities = torch.from_numpy(evaluation.labels), torch.from_numpy(evaluation.probabilities)
-    write_predictions(folder / "predictions.csv", labels, probabilities)
+    write_predictions(folder / PREDICTIONS, labels, probabilities)
     write_figures(figures.values(), folder)
     with replacing(folder / PAGE) as file:
         file.write(report_page(inputs, figures))

@@ -5,16 +5,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from fmnist_pl.config import Config, find_config, known_configs, read_yaml
-from fmnist_pl.errors import UserError
+from fmnist_pl.config import Config, read_yaml
 from fmnist_pl.networks.saved import about_safetensors, read_checkpoint
+from fmnist_pl.training.command_line import CONFIG, find_configs
 from fmnist_pl.training.foreign_config import evaluated_config, resumed_config, words
 from fmnist_pl.weights import SHIPPED
 
-CONFIG = ("--config", "-c")
-WITH_VALUE = (*CONFIG, "--ckpt_path", "--data.predict_path")
 WRITTEN_OUT = '{"'  # begins the config of a checkpoint among the arguments
-NAMES_A_MODEL = (*CONFIG, "--ckpt_path", "--model", "--help", "-h", "--print_config")
 
 
 def complete(command: str, arguments: list[str]) -> tuple[list[str], str | None]:
@@ -32,22 +29,12 @@ def complete(command: str, arguments: list[str]) -> tuple[list[str], str | None]
     Raises:
         UserError: No model is named, or a config or a checkpoint is missing or unreadable.
     """
-    arguments = _split_equals(arguments)
-    names = []
-    for position, option in enumerate(arguments[:-1]):
-        if option in CONFIG:
-            path = find_config(arguments[position + 1])
-            if not isinstance(read_yaml(path), dict):
-                raise UserError(f"config {path}: it holds no keys; give a file like those in configs/")
-            arguments[position + 1] = str(path)
-            names.append(path.stem)
+    arguments, names = find_configs(command, arguments)
     checkpoint = last_value(arguments, "ckpt_path")
     if checkpoint is not None:
         arguments = _after(_checkpoint_config(command, Path(str(checkpoint)), arguments), arguments)
     elif command == "predict" and last_value(arguments, "data.predict_path") is not None:
         arguments = _after(_shipped_config(), arguments)
-    elif not any(argument.startswith(NAMES_A_MODEL) for argument in arguments):
-        raise UserError(f"{command}: no model is named; add --config NAME.yaml ({known_configs()}) or --ckpt_path FILE")
     return arguments, names[0] if names else None
 
 
@@ -91,12 +78,3 @@ def _shipped_config() -> Config:
 def _after(config: Config, arguments: list[str]) -> list[str]:
     """The arguments after a config, written out, so that they override it."""
     return ["--config", json.dumps(config), *arguments]
-
-
-def _split_equals(arguments: list[str]) -> list[str]:
-    """``--config=x`` and the like as two arguments each."""
-    split: list[str] = []
-    for argument in arguments:
-        option, equals, value = argument.partition("=")
-        split += [option, value] if equals and option in WITH_VALUE else [argument]
-    return split

@@ -9,21 +9,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.pytorch.callbacks import Callback
 
-from fmnist_pl.console import HELP, OneLineErrorParser, exit_code_of
+from fmnist_pl.console import exit_code_of
 from fmnist_pl.errors import StoppedError, UserError
 from fmnist_pl.networks.saved import Checkpoint, read_checkpoint
-from fmnist_pl.reporting.predictions_csv import write_predictions
+from fmnist_pl.reporting.predictions_csv import PREDICTIONS, write_predictions
 from fmnist_pl.reporting.runs import HISTORY, read_history
 from fmnist_pl.reporting.tables import summary_table
+from fmnist_pl.start_up import work_begins
 from fmnist_pl.training.callbacks.stopwatch import Stopwatch
 from fmnist_pl.training.checkpoints import checkpoint_to_test, how_to_resume
-from fmnist_pl.training.hardware import keep_freed_memory, look_for_gpus_once, short_precision
+from fmnist_pl.training.command_line import split_command
+from fmnist_pl.training.hardware import cpu_threads, keep_freed_memory, look_for_gpus_once
 from fmnist_pl.training.library_errors import mistake_behind
 from fmnist_pl.training.multi_step import MultiStep
-from fmnist_pl.training.options import COMMANDS, Options
+from fmnist_pl.training.options import Options
 from fmnist_pl.training.photos import predict_photos
 from fmnist_pl.training.predictions import CollectPredictions, Predictions, concatenate
 from fmnist_pl.training.run_folder import (
@@ -77,26 +78,24 @@ def train(arguments: list[str], callbacks: Sequence[Callback] = ()) -> Metrics:
     quiet_lightning()
     keep_freed_memory()
     look_for_gpus_once()
-    threads = torch.get_num_threads()
     try:
-        command, rest = _split_command(arguments)
+        command, rest = split_command(arguments)
         options = Options(command, rest, callbacks)
-        with _ending_together(options):
+        work_begins()
+        with cpu_threads(options.threads.number), _ending_together(options):
             return RUN[command](options)
     except Exception as error:
         mistake = mistake_behind(error)
         if mistake is None:
             raise
         raise mistake from error
-    finally:
-        torch.set_num_threads(threads)
 
 
 def fit(options: Options) -> Metrics:
     """Train, then test the best epoch once."""
     trainer, model, data = options.trainer, options.model, options.datamodule
     _start(options)
-    steps = steps_per_execution(trainer, model, data.batch_size, options.config.steps_per_execution)
+    steps = steps_per_execution(trainer, model, options.step_flops, options.config.steps_per_execution)
     if steps > 1:
         data.steps_per_execution = steps
         trainer.callbacks.append(MultiStep(steps))
@@ -154,7 +153,7 @@ def predict(options: Options) -> Metrics:
     batches = trainer.predict(options.model, datamodule=data, **options.call)
     if batches and not trainer.fast_dev_run:
         labels, probabilities = concatenate(batches)
-        path = run_folder(trainer) / "predictions.csv"
+        path = run_folder(trainer) / PREDICTIONS
         write_predictions(path, labels, probabilities)
         print(f"{len(labels):,} predictions: {path}")
     return {}
@@ -169,21 +168,6 @@ def quiet_lightning() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in EXPECTED_WARNINGS:
         warnings.filterwarnings("ignore", message=message)
-
-
-def _split_command(arguments: list[str]) -> tuple[str, list[str]]:
-    """The command and its arguments; prints the list of commands for ``--help`` and exits."""
-    command, *rest = arguments or ["--help"]
-    if command in COMMANDS:
-        return command, rest
-    if command in ("--help", "-h"):
-        parser = OneLineErrorParser(description="Train, validate, test and use Fashion-MNIST classifiers.")
-        commands = parser.add_subcommands(required=False)
-        for name, text in COMMANDS.items():
-            commands.add_subcommand(name, OneLineErrorParser(), help=text)
-        parser.print_help()
-        raise SystemExit(0)
-    raise UserError(f"{command} is not a command: give {', '.join(COMMANDS)} {HELP}")
 
 
 @contextmanager
@@ -210,10 +194,12 @@ def _start(options: Options) -> None:
     if not trainer.is_global_zero:
         return
     data.prepare_data()
-    precision = short_precision(str(trainer.precision))
+    number_format, (threads, why) = options.number_format, options.threads
     print(
         f"{options.command} {options.config.name}: {data.loaded.source} images, "
-        f"{trainer.world_size} x {trainer.strategy.root_device.type}, {precision}, channels_last, seed {data.seed}",
+        f"{trainer.world_size} x {trainer.strategy.root_device.type}, {number_format.short}, channels_last, "
+        f"seed {data.seed}\n"
+        f"{number_format.short}: {number_format.reason}; {threads} thread{'s' if threads > 1 else ''}: {why}",
         flush=True,
     )
     if not trainer.fast_dev_run:
@@ -251,7 +237,8 @@ def _finish(options: Options, metrics: Metrics, history: list[dict[str, float]],
 def _describe(options: Options) -> Metrics:
     data = options.datamodule
     run = {"config": options.config.name, "command": options.command, "data_source": data.loaded.source}
-    return run | {"seed": data.seed} | describe_hardware(options.trainer, options.model)
+    hardware = describe_hardware(options.trainer, options.model, options.number_format)
+    return run | {"seed": data.seed} | hardware
 
 
 def _stage_metrics(metrics: Any, stage: str) -> dict[str, float]:

@@ -20,9 +20,13 @@ from fmnist_pl.config import Config, recipe_of
 from fmnist_pl.errors import UserError
 from fmnist_pl.networks.saved import Checkpoint
 from fmnist_pl.training.checkpoints import CHECKPOINT_FOLDER
+from fmnist_pl.training.hardware import available_cores
 
 BLOCKS = ("seed_everything", "model", "data", "optimizer", "lr_scheduler")
-ALSO_RESUMED = ("threads", "steps_per_execution", "compile", "test_after_fit", "report", "live_pictures", "histograms")
+ALSO_RESUMED = (
+    "threads", "steps_per_execution", "compile", "cuda_graph",
+    "test_after_fit", "report", "live_pictures", "histograms",
+)  # fmt: skip
 ALSO_RESUMED_OF_TRAINER = (
     "accelerator", "devices", "strategy", "log_every_n_steps",
     "enable_checkpointing", "enable_model_summary", "enable_progress_bar",
@@ -77,6 +81,8 @@ def resumed_config(checkpoint: Checkpoint, typed: set[str]) -> Config:
     kept = [each for each in callbacks if isinstance(each, dict) and each.get("class_path") in CALLBACKS]
     config = _recipe(checkpoint) | {"trainer": trainer | {"callbacks": kept}}
     config |= {key: found[key] for key in ALSO_RESUMED if key in found}
+    if isinstance(config.get("threads"), int):
+        config["threads"] = min(config["threads"], available_cores())
     config["trainer"] |= {key: found["trainer"][key] for key in ALSO_RESUMED_OF_TRAINER if key in found["trainer"]}
     if isinstance(found["trainer"].get("logger"), bool):
         config["trainer"]["logger"] = found["trainer"]["logger"]

@@ -1,20 +1,18 @@
 """The options of each command, parsed by LightningCLI, and the objects that they describe: model, data and trainer."""
 
-import inspect
 import json
-import pydoc
 import sys
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-import torch
 from jsonargparse import ActionYesNo
 from lightning import Trainer
 from lightning.pytorch.callbacks import Callback, ProgressBar
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 
-from fmnist_pl.bounds import check_bounds
+from fmnist_pl.bounds import check_bounds, check_nulls
 from fmnist_pl.config import Config, check_name
 from fmnist_pl.console import OneLineErrors
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
@@ -26,20 +24,17 @@ from fmnist_pl.training.arguments import complete, last_value
 from fmnist_pl.training.callbacks import StopAtAccuracy, fit_callbacks, progress_bar
 from fmnist_pl.training.callbacks.resume_check import ResumeCheck
 from fmnist_pl.training.checkpoints import AtomicCheckpointIO, CheckpointContent
-from fmnist_pl.training.hardware import choose_device_type, choose_precision
+from fmnist_pl.training.command_line import COMMANDS
+from fmnist_pl.training.hardware import Threads, choose_device_type, choose_threads, cpu_threads, processes_of
 from fmnist_pl.training.library_errors import mistake_behind
+from fmnist_pl.training.number_format import NumberFormat, choose_number_format
 from fmnist_pl.training.predictions import CollectPredictions
 from fmnist_pl.training.run_folder import RunLogger, RunRecorder
+from fmnist_pl.training.steps_per_execution import training_flops
 from fmnist_pl.training.trainer import make_trainer
 
-__all__ = ["COMMANDS", "Options", "ParsedOptions", "StopAtAccuracy", "resolve_config"]  # configs name StopAtAccuracy
+__all__ = ["Options", "ParsedOptions", "StopAtAccuracy", "resolve_config"]  # configs name StopAtAccuracy
 
-COMMANDS = {
-    "fit": "Train the network of a config, then test its best epoch once (--config cnn.yaml).",
-    "validate": "Accuracy and loss of a checkpoint on the validation images (--ckpt_path FILE).",
-    "test": "Accuracy and loss of a checkpoint on the test images, with a report.",
-    "predict": "Write the predictions of a checkpoint for the test images, or for photos, to predictions.csv.",
-}
 TRAINER_DEFAULTS = {"devices": 1, "max_epochs": 10, "num_sanity_val_steps": 0, "default_root_dir": "runs"}
 METHOD_DEFAULTS = {"weights_only": True, "verbose": False}
 ADAM = {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.001}}
@@ -105,7 +100,7 @@ class ParsedOptions(LightningCLI):
         check_name(self.config.name, "name")
         check_bounds(self.plain_config)
         for key in ("model", "optimizer", "lr_scheduler"):
-            _check_nulls(key, self.plain_config[key])
+            check_nulls(key, self.plain_config[key])
 
     def _refuses(self, arguments: list[str]) -> bool:
         """Whether these arguments alone are not valid."""
@@ -147,6 +142,8 @@ class Options(ParsedOptions):
     model: Classifier
     datamodule: FashionMNISTDataModule
     trainer: Trainer
+    threads: Threads
+    number_format: NumberFormat
 
     def __init__(self, command: str, arguments: Sequence[str], callbacks: Sequence[Callback] = ()) -> None:
         """Parse the arguments and make the objects.
@@ -168,27 +165,41 @@ class Options(ParsedOptions):
         names = [name for name in self.method_arguments if name != "ckpt_path" or self.command == "fit"]
         return {name: self.config[name] for name in names}
 
-    def before_instantiate_classes(self) -> None:
-        if self.config.threads is not None:
-            torch.set_num_threads(self.config.threads)
+    @cached_property
+    def step_flops(self) -> int:
+        """Floating-point operations of a training step."""
+        with cpu_threads(1):
+            return training_flops(self.model) * self.datamodule.batch_size
 
     def instantiate_classes(self) -> None:
         path = self.config.ckpt_path
         checkpoint = None if path is None else read_checkpoint(Path(str(path)))
         if checkpoint is not None and checkpoint.is_of_this_package:
             checkpoint.network()  # before its config takes any memory: it fits its weights
-        self.config_init = self.parser.instantiate(self.config)
+        with cpu_threads(1):  # initial weights by a QR decomposition depend on the number
+            self.config_init = self.parser.instantiate(self.config)
         self.model, self.datamodule = self.config_init.model, self.config_init.data
         if self.command == "fit":
             self.model.configure_optimizers()  # a wrong argument shows before the images are read
         elif checkpoint is not None:
             self.model.load_state_dict(checkpoint.state_dict)
+        self._fit_to_machine()
         self.trainer = self.instantiate_trainer()
+
+    def _fit_to_machine(self) -> None:
+        """Choose what the config leaves to the machine, and write it into the config, which then repeats the run."""
+        trainer, plain = self.config_init.trainer, self.plain_config
+        device_type = choose_device_type(str(trainer.accelerator))
+        processes = processes_of(trainer.devices, device_type)
+        self.threads = choose_threads(self.config.threads, device_type, processes, lambda: self.step_flops)
+        self.number_format = choose_number_format(trainer.precision, device_type, trainer.num_nodes)
+        plain["threads"] = self.threads.number
+        plain["trainer"] = plain["trainer"] | {"precision": trainer.precision or self.number_format.precision}
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         options = self.config_init.trainer
         arguments = options.as_dict() | kwargs
-        arguments["precision"] = options.precision or choose_precision(choose_device_type(str(options.accelerator)))
+        arguments["precision"] = self.number_format.precision
         if options.enable_progress_bar is None:
             arguments["enable_progress_bar"] = sys.stdout.isatty()
         arguments["logger"] = self._loggers(options.logger, options.default_root_dir)
@@ -233,7 +244,7 @@ def _add_run_arguments(parser: LightningArgumentParser, name: str) -> None:
         "--threads",
         type=int | None,
         default=None,
-        help="CPU threads of each process; null for all cores. The last bits of sums depend on it.",
+        help="CPU threads of each process; null for one if steps are short, else all cores. Last bits depend on it.",
     )
     parser.add_argument(
         "--optimizer",
@@ -262,23 +273,13 @@ def _add_fit_arguments(parser: LightningArgumentParser) -> None:
     )
     switches = {
         "--compile": (False, "Compile the network for the training steps (torch.compile), before the first of them."),
+        "--cuda_graph": (False, "On a GPU: capture the training steps as CUDA graphs, which one call launches."),
         "--test_after_fit": (True, "Test the best checkpoint once, after the training."),
         "--live_pictures": (True, "Show augmented images, confusion matrix and mistakes in TensorBoard, now and then."),
         "--histograms": (False, "Show the distributions of weights and gradients in TensorBoard, once per epoch."),
     }
     for name, (default, text) in switches.items():
         parser.add_argument(name, type=bool, default=default, help=text)
-
-
-def _check_nulls(key: str, spec: Any) -> None:
-    """Refuse null for an argument of a class that has another default; the parser does so outside of classes alone."""
-    if not isinstance(spec, dict):
-        return
-    parameters = inspect.signature(pydoc.locate(spec["class_path"])).parameters  # type: ignore[arg-type]
-    for name, value in (spec.get("init_args") or {}).items():
-        default = parameters[name].default if name in parameters else None
-        if value is None and default is not None:
-            raise UserError(f"{key}.{name}: got null; leave it out for its default, {default}")
 
 
 def _as_list(value: Any) -> list[Any]:

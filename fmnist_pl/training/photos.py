@@ -14,7 +14,7 @@ from fmnist_pl.networks.saved import read_safetensors
 from fmnist_pl.photos.files import Photos, load_photos
 from fmnist_pl.photos.output import photo_table, write_photo_predictions
 from fmnist_pl.photos.verdict import verdicts_of
-from fmnist_pl.training.hardware import short_precision
+from fmnist_pl.training.number_format import short_precision
 from fmnist_pl.training.options import Options
 from fmnist_pl.training.predictions import concatenate
 from fmnist_pl.training.run_folder import run_folder

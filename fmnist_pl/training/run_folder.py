@@ -21,7 +21,8 @@ from fmnist_pl.config import Config, recipe_of
 from fmnist_pl.errors import UserError
 from fmnist_pl.reporting.runs import CONFIG, HISTORY, METRICS
 from fmnist_pl.training.callbacks.stopwatch import Stopwatch
-from fmnist_pl.training.hardware import device_name, short_precision
+from fmnist_pl.training.hardware import device_name
+from fmnist_pl.training.number_format import NumberFormat
 
 
 class RunLogger(TensorBoardLogger):
@@ -94,7 +95,7 @@ def run_folder(trainer: Trainer) -> Path:
     return Path(trainer.loggers[0].log_dir)
 
 
-def describe_hardware(trainer: Trainer, model: LightningModule) -> dict[str, Any]:
+def describe_hardware(trainer: Trainer, model: LightningModule, number_format: NumberFormat) -> dict[str, Any]:
     """The size of a model, the hardware and the versions of a run, for metrics.json."""
     device = trainer.strategy.root_device
     return {
@@ -102,7 +103,9 @@ def describe_hardware(trainer: Trainer, model: LightningModule) -> dict[str, Any
         "device": device.type,
         "device_name": device_name(device),
         "devices": trainer.world_size,
-        "precision": short_precision(str(trainer.precision)),
+        "threads": torch.get_num_threads(),
+        "precision": number_format.short,
+        "precision_reason": number_format.reason,
         "versions": {
             "fmnist_pl": __version__,
             "lightning": lightning.__version__,

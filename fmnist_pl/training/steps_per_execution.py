@@ -31,7 +31,7 @@ MOST = 25
 FLOPS_PER_CALL = {"cpu": 1e9}
 """Floating-point operations that a call holds at least: about 10 ms on two cores, against 0.5 ms of the loop.
 
-Other devices use one step per call until they have been measured.
+Other devices use one step per call until they have been measured; benchmarks/gpu.py measures a GPU.
 """
 
 OF_A_STEP = (
@@ -42,35 +42,40 @@ KNOWN = (StepSeeds, NanGuard, Stopwatch, LearningRateMonitor, ProgressBar, Weigh
 """Callbacks that look at steps and give the same result if several are one call."""
 
 
-def steps_per_execution(trainer: Trainer, model: Classifier, batch_size: int, asked: int | None) -> int:
+def steps_per_execution(trainer: Trainer, model: Classifier, step_flops: int, asked: int | None) -> int:
     """The requested number, else one chosen by the size of a step; 1, with a printed reason, if it must be.
 
     Args:
         trainer: The trainer, complete with its callbacks.
         model: The model that it trains.
-        batch_size: Images per step.
+        step_flops: Floating-point operations of a step.
         asked: The number requested by the user; ``None`` to choose.
     """
     if asked == 1:
         return 1
     obstacle = _obstacle(trainer) or _obstacle_of(model) or _unknown_lightning(trainer)
     if obstacle is None:
-        return asked or _by_size(trainer, model, batch_size)
+        return asked or _by_size(trainer, step_flops)
     if asked is not None and trainer.is_global_zero:
         print(f"steps_per_execution is 1, not {asked}: {obstacle}", flush=True)
     return 1
 
 
-def _by_size(trainer: Trainer, model: Classifier, batch_size: int) -> int:
+def _by_size(trainer: Trainer, step_flops: int) -> int:
     work = FLOPS_PER_CALL.get(trainer.strategy.root_device.type, 0.0)
-    steps = work / (training_flops(model) * batch_size)
-    return int(max(1, min(steps, MOST, trainer.log_every_n_steps)))
+    return int(max(1, min(work / max(step_flops, 1), MOST, trainer.log_every_n_steps)))
 
 
 def training_flops(model: Classifier) -> int:
-    """Floating-point operations of a training step per image: forward, and backward to the trained weights."""
+    """Floating-point operations of a training step per image: forward, and backward to the trained weights, if any."""
+
+    def step() -> None:
+        total = model(model.example_input_array).sum()
+        if total.requires_grad:
+            total.backward()
+
     with torch.enable_grad():
-        operations = _counted(model, lambda: model(model.example_input_array).sum().backward())
+        operations = _counted(model, step)
     model.zero_grad()
     return operations
 

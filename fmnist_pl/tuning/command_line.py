@@ -46,6 +46,18 @@ def parse(arguments: list[str]) -> Search:
     return Search(**values)
 
 
+def check(arguments: list[str]) -> None:
+    """Check what needs no torch: the keys of the search, and that its base config exists.
+
+    Args:
+        arguments: Without the program's name.
+
+    Raises:
+        UserError: A file is missing, or a key or value is not valid.
+    """
+    find_config(parse(arguments).base)
+
+
 def search_from(keys: dict[str, Any]) -> Search:
     """Make a search from keys and values as a file holds them.
 

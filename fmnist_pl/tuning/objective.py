@@ -25,7 +25,7 @@ class Objective:
     def __init__(self, plan: Plan, threads: int, on_epoch: Callable[[], None]) -> None:
         """Args:
         plan: Of the search.
-        threads: CPU threads of a training.
+        threads: CPU threads of a training, at most.
         on_epoch: Called after each epoch.
         """
         self._plan, self._threads, self._on_epoch = plan, threads, on_epoch
@@ -51,7 +51,7 @@ class Objective:
             if self.best_epoch.predictions is not None:
                 trial.set_user_attr(VALIDATION_IMAGES, len(self.best_epoch.predictions.labels))
             trial.set_user_attr("scores", scores)
-            trial.set_user_attr("threads", self._threads)
+            trial.set_user_attr("threads", metrics["threads"])
             trial.set_user_attr("seconds", round(time.perf_counter() - started, 2))
             trial.set_user_attr("parameters", metrics["params"])
             if one_objective and search.scores_per_trial > 1:

@@ -116,8 +116,10 @@ def base_config(search: Search) -> Config:
 
 
 def quiet_training(config: Config, folder: Path, name: str, threads: int) -> Config:
-    """A training as it runs within a search: in the trial's folder, without output, on its share of the cores."""
-    where = {"trainer.default_root_dir": str(folder), "name": name, "threads": threads}
+    """A training as it runs within a search: in the trial's folder, without output, on no more than these threads."""
+    asked = config["threads"]
+    number = min(asked, threads) if isinstance(asked, int) else asked
+    where = {"trainer.default_root_dir": str(folder), "name": name, "threads": number}
     return set_keys(config, TRIAL_SETTINGS | where)
 
 

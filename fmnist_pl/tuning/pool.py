@@ -20,6 +20,7 @@ import torch
 
 from fmnist_pl.console import exit_code_of
 from fmnist_pl.errors import StoppedError, UserError
+from fmnist_pl.training.hardware import available_cores
 from fmnist_pl.tuning.plan import Plan
 from fmnist_pl.tuning.search import Search
 from fmnist_pl.tuning.storage import one_line_storage_errors
@@ -30,11 +31,6 @@ SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_TO_STOP = 60.0
 WORKERS_PER_CORE = 4
 PACKAGE_ROOT = Path(__file__).parents[2]
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def devices_of_workers(workers: int, per_device: int, accelerator: str = "auto") -> list[str | None]:

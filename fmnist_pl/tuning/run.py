@@ -16,6 +16,7 @@ from fmnist_pl.atomic_files import copy_file
 from fmnist_pl.config import Config, check_name
 from fmnist_pl.console import exit_code_of
 from fmnist_pl.errors import StoppedError, UserError
+from fmnist_pl.start_up import work_begins
 from fmnist_pl.tuning.command_line import parse, search_from
 from fmnist_pl.tuning.display.last_lines import next_command, worth
 from fmnist_pl.tuning.display.progress import Progress
@@ -86,6 +87,7 @@ def _check(plan: Plan) -> None:
 
 def _run(plan: Plan) -> Outcome:
     _check(plan)
+    work_begins()
     queue = open_study(plan)
     _print_plan(queue)
     progress = Progress(queue)
@@ -113,7 +115,7 @@ def _run(plan: Plan) -> Outcome:
         raise UserError(f"no trial was completed; the reasons are in {files[0]}")
     names = ", ".join(path.name for path in files)
     print(f"\n{top_table(queue)}\n\nfiles in {plan.search.home}: {names}", flush=True)
-    return Outcome(queue, plan.space.apply(best.params, plan.full_config), best.number, plan.search.home)
+    return Outcome(queue, plan.space.apply(best.params, queue.plan.full_config), best.number, plan.search.home)
 
 
 def _run_stages(plan: Plan) -> Outcome:

@@ -4,7 +4,7 @@ import json
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import optuna
@@ -14,13 +14,16 @@ from optuna.trial import FrozenTrial, TrialState
 
 from fmnist_pl.config import recipe_of
 from fmnist_pl.errors import UserError
+from fmnist_pl.training.hardware import choose_device_type
+from fmnist_pl.training.number_format import BF16, FLOAT32, choose_number_format
+from fmnist_pl.tuning.dotted_keys import set_keys
 from fmnist_pl.tuning.liveness import HeartbeatMonitor, is_alive_here
 from fmnist_pl.tuning.patience import VALIDATION_IMAGES, is_out_of_patience
 from fmnist_pl.tuning.plan import Plan
 from fmnist_pl.tuning.samplers import make_pruner, make_sampler, next_params
 from fmnist_pl.tuning.storage import open_storage, study_lock
 
-DEFINITION = "definition"
+DEFINITION, PRECISION = "definition", "precision"
 ATTRIBUTES = {
     "attempts": int, "worker": str, "threads": int, "seconds": int | float, "scores": list, "reason": str,
     VALIDATION_IMAGES: int,
@@ -183,9 +186,21 @@ def open_study(plan: Plan) -> TrialQueue:
         )
         if DEFINITION not in study.user_attrs and not study.get_trials(deepcopy=False):
             study.set_user_attr(DEFINITION, plan.definition)
-    _check_definition(plan, study.user_attrs.get(DEFINITION))
-    _check_trials(plan, study.get_trials(deepcopy=False))
-    return TrialQueue(plan, storage, study)
+        _check_definition(plan, study.user_attrs.get(DEFINITION))
+        _check_trials(plan, study.get_trials(deepcopy=False))
+        return TrialQueue(_in_one_format(plan, study), storage, study)
+
+
+def _in_one_format(plan: Plan, study: optuna.Study) -> Plan:
+    """The plan with one number format for all trainings: the config's, else the one that the first process selects."""
+    trainer = plan.trial_config["trainer"]
+    if trainer["precision"] is not None:
+        return plan
+    selected = study.user_attrs.get(PRECISION)
+    if selected not in (FLOAT32, BF16):
+        selected = choose_number_format(None, choose_device_type(str(trainer["accelerator"]))).precision
+        study.set_user_attr(PRECISION, selected)
+    return replace(plan, base=set_keys(plan.base, {"trainer.precision": selected}))
 
 
 def _check_definition(plan: Plan, before: Any) -> None:

@@ -33,7 +33,7 @@ class Worker:
     def __init__(self, queue: TrialQueue, threads: int, on_change: Callable[[], None] = lambda: None) -> None:
         """Args:
         queue: Trials of the study.
-        threads: CPU threads of a training.
+        threads: CPU threads of a training, at most.
         on_change: Called after each epoch and each trial.
         """
         self._queue, self._on_change = queue, on_change

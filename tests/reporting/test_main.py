@@ -23,26 +23,83 @@ from tests.reporting.html_page import Page
 SYNTHETIC = ["--data.source", "synthetic", "--data.synthetic_size", "120"]
 
 
-def cells(table: str) -> dict[str, list[str]]:
-    """The rows of a table in Markdown by their first cell."""
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if "|" in line]
-    return {row[0]: row[1:] for row in rows}
+def table(text: str, place: int = 0) -> dict[str, dict[str, str]]:
+    """A table in Markdown: row -> column -> cell."""
+    lines = [part for part in text.split("\n\n") if part.startswith("|")][place].splitlines()
+    head, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in lines)
+    return {row[0]: dict(zip(head[1:], row[1:], strict=True)) for row in rows}
 
 
 def test_runs_side_by_side(
     reported: Reported, fit: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    metrics = fit("--optimizer.lr", "0.005", "--threads", "1")
+    threads = reported.metrics["threads"]
+    metrics = fit("--optimizer.lr", "0.005", "--threads", str(threads + 1))
     capsys.readouterr()
     assert main(["compare", str(reported.folder), str(tmp_path / "dense")]) == 0
-    rows = cells(capsys.readouterr().out)
-    assert rows[""] == ["cnn/version_0", "dense/version_0"], "a folder of runs stands for the newest"
-    assert rows["test accuracy"] == [f"{m['test']['acc']:.4f}" for m in (reported.metrics, metrics)]
-    assert rows["parameters"] == [f"{m['params']:,}" for m in (reported.metrics, metrics)]
-    assert rows["optimizer.init_args.lr"] == ["0.003", "0.005"]
-    assert rows["threads"] == ["null", "1"], "a machine key"
-    assert not {"name", "histograms", "report", "trainer.default_root_dir"} & set(rows), "output keys are left out"
-    assert "data.synthetic_size" not in rows, "equal keys are left out"
+    printed = capsys.readouterr().out
+    rows, keys = table(printed), table(printed, 1)
+    assert list(rows) == ["cnn/version_0", "dense/version_0"], "a folder of runs stands for the newest"
+    for row, m in zip(rows.values(), (reported.metrics, metrics), strict=True):
+        assert row["test accuracy"] == f"{m['test']['acc']:.4f}"
+        assert row["parameters"] == f"{m['params']:,}"
+        assert row["n"] == "1"
+    assert list(keys["optimizer.init_args.lr"].values()) == ["0.003", "0.005"]
+    assert list(keys["threads"].values()) == [str(threads), str(threads + 1)], "a machine key"
+    assert not {"name", "histograms", "report", "trainer.default_root_dir"} & set(keys), "output keys are left out"
+    assert "data.synthetic_size" not in keys, "equal keys are left out"
+
+
+def write_run(folder: Path, seed: int, wrong: int, size: int = 16) -> None:
+    """The files of a run on 200 test images that is wrong about the first ones."""
+    (folder / "report").mkdir(parents=True)
+    metrics = {"data_source": "synthetic", "seed": seed, "params": 1000, "test": {"acc": 1 - wrong / 200}}
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    (folder / "config.yaml").write_text(f"seed_everything: {seed}\nname: {folder.name}\nmodel: {{size: {size}}}\n")
+    rows = [f"{i},Coat,{'Shirt' if i < wrong else 'Coat'}" for i in range(200)]
+    (folder / "report/predictions.csv").write_text("\n".join(["index,label,prediction", *rows]))
+
+
+def test_seeds_are_one_row_and_recipes_are_compared_on_the_same_images(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed, wrong in enumerate((20, 24, 28)):
+        write_run(tmp_path / f"a{seed}", seed, wrong)
+    write_run(tmp_path / "b", 0, 80, size=32)
+    write_run(tmp_path / "c", 0, 81, size=64)
+    assert main(["compare", *(str(tmp_path / name) for name in ("a0", "b", "a1", "c", "a2"))]) == 0
+    printed = capsys.readouterr().out
+    rows = table(printed)
+    first, second, third = rows
+    assert (rows[first]["n"], rows[first]["seeds"], rows[second]["n"]) == ("3", "0, 1, 2", "1")
+    assert rows[first]["test accuracy"] == "0.8800 ± 0.0200"
+    assert rows[first]["parameters"] == "1,000"
+    assert table(printed, 1) == {"model.size": {first: "16", second: "32", third: "64"}}
+    sentences = [line for line in printed.splitlines() if " against " in line]
+    assert len(sentences) == 3
+    assert "+0.2800" in sentences[0]
+    assert "bootstrap" in sentences[0]
+    assert "is significant" in sentences[0]
+    assert "+0.0050" in sentences[2]
+    assert "McNemar" in sentences[2]
+    assert "could be chance" in sentences[2]
+
+
+def test_a_seed_run_twice_is_no_second_sample(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, wrong in (("a", 20), ("b", 24)):
+        write_run(tmp_path / name, 0, wrong)
+    assert main(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
+    assert [row["n"] for row in table(capsys.readouterr().out).values()] == ["1", "1"]
+
+
+@pytest.mark.parametrize("content", ["", "index,label,prediction\n", "a,b\n1,2\n", "index,label,prediction\n0,Coat\n"])
+def test_predictions_that_no_run_wrote(content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a", "b"):
+        write_run(tmp_path / name, 0, 20, size=len(name))
+    (tmp_path / "a/report/predictions.csv").write_text(content)
+    assert main(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "predictions.csv" in line
 
 
 def test_the_same_config_twice(reported: Reported, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -67,3 +67,19 @@ def test_an_error_in_two_processes_ends_both(program: Callable[..., Any]) -> Non
     done = program("fit", *ARGUMENTS, "--trainer.devices", "2", "--trainer.strategy", "ddp", "--data.batch_size", "1")
     assert done.returncode != 0
     assert "cannot be shared by 2 processes" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("threads", "expected"), [([], "bf16-mixed 1"), (["--threads", "2"], "bf16-mixed 2")], ids=["chosen", "given"]
+)
+def test_two_processes_choose_the_same(
+    program: Callable[..., Any], tmp_path: Path, threads: list[str], expected: str
+) -> None:
+    two = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--trainer.precision", "null", *threads]
+    writer = ["--trainer.callbacks+", "tests.training.bf16_cpu.WriteChoice"]
+    environment = {"RECORD": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
+    done = program("fit", *ARGUMENTS, *two, *writer, "--trainer.max_epochs", "1", **environment)
+    assert done.returncode == 0, done.stderr
+    assert "1.8 times" in done.stdout
+    assert (tmp_path / "measured").read_text().split() == ["measured"], "by one of them"
+    assert [(tmp_path / f"rank-{rank}").read_text() for rank in range(2)] == [expected] * 2

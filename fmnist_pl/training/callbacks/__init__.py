@@ -4,6 +4,7 @@ from jsonargparse import Namespace
 from lightning.pytorch.callbacks import Callback, ModelSummary
 
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
+from fmnist_pl.training.callbacks.capture import Capture
 from fmnist_pl.training.callbacks.compile import Compile
 from fmnist_pl.training.callbacks.learning_rate import LearningRateCurve
 from fmnist_pl.training.callbacks.nan_guard import NanGuard
@@ -26,9 +27,12 @@ def fit_callbacks(data: FashionMNISTDataModule, config: Namespace) -> list[Callb
     trainer = config.trainer
     has_events = trainer.logger is not False and not trainer.fast_dev_run
     stopwatch = Stopwatch()
+    # the guard reads the weights at the end of an epoch, so that a GPU has finished it before the stopwatch looks
     callbacks: list[Callback] = [StepSeeds(data.seed), NanGuard()]
     if config.compile:
         callbacks.append(Compile(stopwatch))  # before the stopwatch, which starts with the training
+    if config.cuda_graph:
+        callbacks.append(Capture(stopwatch))  # after Compile, whose code it captures
     live_figures, histograms = config.live_pictures and has_events, config.histograms and has_events
     if live_figures or histograms:
         from fmnist_pl.training.callbacks import tensorboard  # imports matplotlib

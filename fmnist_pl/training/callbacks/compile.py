@@ -8,6 +8,7 @@ from lightning.pytorch.callbacks import Callback
 
 from fmnist_pl.errors import UserError
 from fmnist_pl.models.classifier import Classifier
+from fmnist_pl.training.callbacks.rehearsal import typical_batch, unchanged
 from fmnist_pl.training.callbacks.stopwatch import Stopwatch
 
 
@@ -49,17 +50,11 @@ class Compile(Callback):
 
 
 def _warm_up(trainer: Trainer, model: Classifier) -> None:
-    """Compile forward and backward on one batch; weights, gradients, statistics and random states are not changed."""
-    loader = trainer.datamodule.train_dataloader()
-    batch = next(iter(loader))
-    batch = batch[0] if isinstance(batch, list) else batch
-    if len({len(indices) for indices in loader.batch_indices()}) > 1:
-        torch._dynamo.maybe_mark_dynamic(batch.images, 0)  # one compilation for batches of either size
-    buffers = [(buffer, buffer.clone()) for buffer in model.network.buffers()]
-    device = trainer.strategy.root_device
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+    """Compile forward and backward on one batch."""
+    images, labels, sizes = typical_batch(trainer)
+    if len(sizes) > 1:
+        torch._dynamo.maybe_mark_dynamic(images, 0)  # one compilation for batches of either size
+    with unchanged(trainer, model):
         with trainer.precision_plugin.train_step_context():
-            loss, _ = model.shared_step(batch, "train")
+            loss, _ = model.training_loss(images, labels)
         torch.autograd.grad(loss, [p for p in model.parameters() if p.requires_grad])
-    for buffer, before in buffers:
-        buffer.copy_(before)

@@ -4,64 +4,29 @@ import importlib
 import json
 import os
 import re
-import runpy
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from fmnist_pl.data.source import load
-from tests.conftest import ROOT
+from tests.benchmarks.conftest import BENCHMARKS, Run
 
-BENCHMARKS = ROOT / "benchmarks"
-FIRST_CLASS = {"seeds.py", "throughput.py", "time_to_accuracy.py", "variants.py", "scaling.py", "inference.py"}
+FIRST_CLASS = {
+    "seeds.py",
+    "throughput.py",
+    "time_to_accuracy.py",
+    "variants.py",
+    "scaling.py",
+    "inference.py",
+    "gpu.py",
+}
 ALL = sorted(
     str(path.relative_to(BENCHMARKS))
     for path in [*BENCHMARKS.glob("*.py"), *BENCHMARKS.glob("once/*.py")]
     if "__main__" in path.read_text()
 )
-TINY = """
-model: {class_path: DenseClassifier, init_args: {hidden_sizes: [16]}}
-data: {verify: false, batch_size: 32}
-trainer: {max_epochs: 1, accelerator: cpu, enable_model_summary: false}
-live_pictures: false
-report: false
-"""
-
-
-class Done(NamedTuple):
-    """Result of a command: exit code, standard output, standard error."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Done]
-
-
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Empty working folder, with the benchmarks' folder on the import path, as for a script in it."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return tmp_path
-
-
-@pytest.fixture
-def benchmark(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a benchmark in this process, in an empty folder."""
-
-    def run(script: str, *arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", [script, *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            runpy.run_path(str(BENCHMARKS / script), run_name="__main__")
-        return Done(end.value.code, *capsys.readouterr())
-
-    return run
 
 
 @pytest.fixture
@@ -69,14 +34,6 @@ def _peaks(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fixed limits of the machine: measuring them takes seconds on one thread."""
     roofline = importlib.import_module("roofline")
     monkeypatch.setattr(roofline, "measure_peaks", lambda *_: roofline.Peaks(1e11, 1e10))
-
-
-@pytest.fixture
-def tiny(here: Path, idx_folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A config without ``.yaml`` that trains on 200 images from files for one epoch."""
-    monkeypatch.setenv("FMNIST_DATA", str(idx_folder))
-    (here / "tiny.yaml").write_text(TINY)
-    return str(here / "tiny")
 
 
 def test_the_first_class_benchmarks_are_there() -> None:
@@ -111,6 +68,8 @@ def test_the_index_lists_every_benchmark(script: str) -> None:
         (["inference.py", "--rounds", "0"], "--rounds"),
         (["inference.py", "--sides", "2"], "--sides"),
         (["roofline.py", "--rounds", "2"], "--rounds"),
+        (["gpu.py", "no_such_stage"], "fast_gpu"),
+        (["gpu.py", "--device", "tpu"], "--device"),
     ],
 )
 def test_a_wrong_argument_is_told_in_one_line(benchmark: Run, command: list[str], named: str) -> None:
@@ -132,6 +91,8 @@ def test_a_wrong_argument_is_told_in_one_line(benchmark: Run, command: list[str]
         (["variants.py", "fast", "data.batch_size=many"], "batch_size"),
         (["scaling.py"], "FMNIST_DATA"),
         (["inference.py"], "FMNIST_DATA"),
+        (["gpu.py", "--device", "cpu"], "FMNIST_DATA"),
+        (["gpu.py", "--device", "cpu", "--configs", "no_such_config"], "no_such_config"),
     ],
 )
 def test_a_wrong_config_and_missing_images_are_told_before_anything_runs(
@@ -148,9 +109,11 @@ def test_seeds_are_averaged_and_finished_runs_are_used_again(benchmark: Run, tin
     for _ in range(2):
         done = benchmark("seeds.py", tiny + ".yaml", "--seeds", "2", "--runs", "runs")
         assert done.code == 0, done.err
-        cells = done.out.splitlines()[-1].split(" | ")
-        assert "±" in cells[4]
-        assert cells[-1] == "2 |"
+        head, _, row = (line for line in done.out.splitlines() if line.startswith("|"))
+        cells = dict(zip(head.split("|"), row.split("|"), strict=True))
+        cells = {name.strip(): cell.strip() for name, cell in cells.items()}
+        assert "±" in cells["test accuracy"]
+        assert (cells["n"], cells["seeds"]) == ("2", "0, 1")
     assert sorted(str(path.parent) for path in Path("runs").rglob("metrics.json")) == [
         "runs/tiny-seed0/version_0",
         "runs/tiny-seed1/version_0",
@@ -195,13 +158,14 @@ def test_the_implementations_of_an_epoch_are_compared(
 ) -> None:
     throughput = importlib.import_module("throughput")
     monkeypatch.setattr(throughput, "BATCH_SIZES", {tiny: 32})
-    monkeypatch.setattr(sys, "argv", ["throughput.py", "--images", "160", "--rounds", "1", "--json", "out.json"])
+    arguments = ["--images", "160", "--rounds", "1", "--precisions", "32-true", "--json", "out.json"]
+    monkeypatch.setattr(sys, "argv", ["throughput.py", *arguments])
     throughput.main()
     assert "roofline: " in capsys.readouterr().out
     results = json.loads(Path("out.json").read_text())
     assert results["machine"]["device"]
     row = results["configs"][tiny]
-    assert list(row) == ["here", "raw loop", "usual way"]
+    assert list(row) == ["here", "32-true", "raw loop", "usual way"]
     for values in row.values():
         assert values["images_per_second"] == pytest.approx(160 / values["seconds"])
 

@@ -1,0 +1,98 @@
+"""Capture the training step as CUDA graphs, before the first step.
+
+The host launches each kernel of a step by a call of its own, and these calls limit a small network. A graph launches
+all kernels by one call.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor, nn
+
+from fmnist_pl.errors import UserError
+from fmnist_pl.models.classifier import Classifier
+from fmnist_pl.training.callbacks.rehearsal import typical_batch, unchanged
+from fmnist_pl.training.callbacks.stopwatch import Stopwatch
+
+LossAndLogits = tuple[Tensor, Tensor]
+
+
+class Capture(Callback):
+    """Captures forward, loss and backward of the training steps; the optimizer's step remains a call of its own.
+
+    Batches of another size than the most frequent one are trained on without the graph. If a graph is not possible, the
+    training prints the reason and runs without it.
+    """
+
+    def __init__(self, stopwatch: Stopwatch) -> None:
+        """Choose where the time is recorded.
+
+        Args:
+            stopwatch: Its ``compile_seconds`` are increased.
+        """
+        self._stopwatch = stopwatch
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, Classifier)
+        obstacle = obstacle_to_capture(trainer)
+        if obstacle is not None:
+            if trainer.is_global_zero:
+                print(f"cuda_graph is off: {obstacle}", flush=True)
+            return
+        start = time.perf_counter()
+        try:
+            pl_module.captured = _captured(trainer, pl_module)
+        except RuntimeError as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise UserError(f"--cuda_graph: the step cannot be captured ({reason}); leave --cuda_graph out") from error
+        seconds = time.perf_counter() - start
+        self._stopwatch.compile_seconds += seconds
+        print(f"captured in {seconds:.1f} s", flush=True)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, Classifier)
+        pl_module.captured = None
+
+
+def obstacle_to_capture(trainer: Trainer) -> str | None:
+    """Why the steps of a training cannot be captured, if they cannot."""
+    device = trainer.strategy.root_device.type
+    if device != "cuda":
+        return f"the training runs on {device}, and CUDA graphs need a CUDA GPU"
+    if trainer.world_size > 1:
+        return "several processes share each step"
+    if trainer.accumulate_grad_batches > 1:
+        return "trainer.accumulate_grad_batches adds gradients, and a graph overwrites those of its last call"
+    return None
+
+
+class _TrainingLoss(nn.Module):
+    """`Classifier.training_loss` as a module, so that the capture finds its parameters."""
+
+    def __init__(self, model: Classifier) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor, labels: Tensor) -> LossAndLogits:
+        return self.model.training_loss(images, labels)
+
+
+def _captured(trainer: Trainer, model: Classifier) -> Callable[[Tensor, Tensor], LossAndLogits]:
+    """`Classifier.training_loss` by a CUDA graph; its backward pass is another one."""
+    sample_images, sample_labels, _ = typical_batch(trainer)
+    with unchanged(trainer, model), trainer.precision_plugin.train_step_context():
+        graphed: Any = torch.cuda.make_graphed_callables(
+            _TrainingLoss(model), (sample_images, sample_labels), allow_unused_input=True
+        )
+
+    def training_loss(images: Tensor, labels: Tensor) -> LossAndLogits:
+        if images.shape != sample_images.shape:
+            return model.training_loss(images, labels)
+        loss, logits = graphed(images, labels)
+        return loss.clone(), logits.detach().clone()  # the next step writes to the same memory
+
+    return training_loss
