@@ -13,6 +13,7 @@ Pruner = Literal["none", "median", "hyperband", "halving"]
 
 BOUNDS = {
     "n_trials": (1, 1_000_000),
+    "patience": (1, 1_000_000),
     "epochs": (1, 100_000),
     "folds": (2, 100),
     "repeats": (1, 100),
@@ -45,6 +46,8 @@ class Search:
         pruner: When to stop a trial early; null for median, or none with two objectives.
         pruner_args: Arguments of Optuna's class of that pruner.
         n_trials: Total number of trials over all workers and restarts; null for 50, or the whole grid.
+        patience: The search ends when this many last trials raised the best accuracy by no more than the noise of a
+            score: between seeds if repeats is 2 or more, else its standard error; null to use all trials.
         epochs: Epochs of a trial; null for the number in the config.
         folds: Score each trial by its mean over this many stratified folds; null for one validation split.
         repeats: Score each trial by its mean over this many seeds.
@@ -55,7 +58,7 @@ class Search:
             a journal file in its folder.
         study_name: Name of the study and its folder; null for the name of the search's file.
         folder: Folder of all studies.
-        keep: Number of best trials that keep their weights.
+        keep: Number of best trials that keep their weights, and are drawn for the dashboard.
         refit: Whether to train the best config at full length at the end, and test it once.
         refit_epochs: Epochs of the refit; null for the number in the config, or in the best trial if it was searched.
         refit_resume: Whether the refit resumes from the last epoch of the best trial instead of starting anew.
@@ -77,6 +80,7 @@ class Search:
     pruner: Pruner | None = None
     pruner_args: dict = field(default_factory=dict)
     n_trials: int | None = None
+    patience: int | None = None
     epochs: int | None = None
     folds: int | None = None
     repeats: int = 1
@@ -152,5 +156,7 @@ class Search:
             raise UserError("pruner: trials with two objectives cannot be pruned; omit pruner, or give none")
         if len(self.objectives) > 1 and self.sampler_name == "cmaes":
             raise UserError("sampler cmaes supports one objective: give nsgaii, tpe, gp, qmc, random or grid")
+        if self.patience is not None and self.objectives != ["accuracy"]:
+            raise UserError(f"patience needs one objective, accuracy: omit patience, or objectives {self.objectives}")
         if self.objectives == ["parameters"] and self.pruner_name != "none":
             raise UserError("objectives is parameters, known before training: add accuracy, or give pruner none")

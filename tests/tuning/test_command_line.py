@@ -89,6 +89,8 @@ def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "expected"),
     [
         (["--n-trials", "-3"], "n_trials is -3: give at least 1"),
+        (["--patience", "0"], "patience is 0: give at least 1"),
+        (["--patience", "3", "--objectives", "[accuracy, parameters]"], "patience .*one objective.*omit patience"),
         (["--n-trials", "many"], "n_trials: expected int; got many"),
         (["--sampler", "magic"], "sampler: expected one of 'tpe', .*; got magic"),
         (["--pruner", "magic"], "pruner: expected one of"),
