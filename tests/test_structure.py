@@ -24,7 +24,7 @@ BASE = {
     "atomic_files": "errors",
     "config": "errors",
     "bounds": "config errors",
-    "console": "errors config foreign_text",
+    "console": "errors config foreign_text start_up",
 }
 MAY_IMPORT = {
     "data": "",
@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "photos": "data reporting",
     "training": "data networks models reporting photos",
     "tuning": "data networks models reporting training",
-    "export": "data networks predictor",
+    "export": "data networks photos predictor reporting",
     "predictor": "data networks photos export",
     "app": "data networks photos predictor",
     "entry_points": "training tuning",

@@ -1,8 +1,9 @@
 """Logits of the test images, collected over all batches and processes, and their evaluation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from fmnist_pl.data.facts import CLASSES
 from fmnist_pl.data.images import Batch, LabelledImages
 from fmnist_pl.errors import UserError
 from fmnist_pl.reporting.evaluation import Evaluation
+from fmnist_pl.training.run_folder import run_folder
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,36 @@ class CollectPredictions(Callback):
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._predictions = self._batches.gather(trainer)
+
+
+class CollectBestEpoch(Callback):
+    """Collects the validation predictions of the epoch that best.ckpt holds: the first of the highest accuracy."""
+
+    predictions: Predictions | None = None
+    """``None`` before the first validation."""
+    run_folder: Path | None = None
+    history: Sequence[Mapping[str, float]] = ()
+    """Metrics of each epoch of the training."""
+
+    def __init__(self) -> None:
+        self._batches = PredictionBatches()
+        self._accuracy = -1.0
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._batches.clear()
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Tensor, batch: Any, batch_idx: int
+    ) -> None:
+        self._batches.add(batch, outputs)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        accuracy = float(trainer.callback_metrics["val/acc"])
+        if accuracy > self._accuracy and not trainer.sanity_checking:
+            self._accuracy, self.predictions = accuracy, self._batches.gather(trainer)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.run_folder, self.history = run_folder(trainer), pl_module.history
 
 
 def concatenate(batches: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:

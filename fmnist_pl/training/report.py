@@ -93,7 +93,8 @@ def _evaluate(trainer: Trainer, data: LabelledImages, count: int) -> Evaluation 
     part = data.part(torch.arange(count, device=data.labels.device))
     loader = BatchLoader(part, trainer.datamodule.eval_batch_size, device=model.device)
     with torch.inference_mode(), trainer.precision_plugin.test_step_context():
-        logits = torch.cat([model(batch.images).float() for batch in loader]).cpu()
+        convert = trainer.precision_plugin.convert_input
+        logits = torch.cat([model(convert(batch.images)).float() for batch in loader]).cpu()
     return Predictions(torch.arange(count), part.labels.cpu(), logits).evaluation
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from lightning.pytorch.callbacks import Callback
 from fmnist_pl.config import Config
 from fmnist_pl.errors import UserError
 from fmnist_pl.training import train
+from fmnist_pl.training.predictions import CollectBestEpoch
+from fmnist_pl.tuning.patience import VALIDATION_IMAGES
 from fmnist_pl.tuning.plan import Plan, quiet_training, write_config
 
 
@@ -27,6 +29,7 @@ class Objective:
         on_epoch: Called after each epoch.
         """
         self._plan, self._threads, self._on_epoch = plan, threads, on_epoch
+        self.best_epoch = CollectBestEpoch()  # of the first training of the last trial
 
     def __call__(self, trial: optuna.Trial) -> list[float]:
         """Train. The scores so far, the seconds and the number of parameters are stored as attributes of the trial.
@@ -37,12 +40,16 @@ class Objective:
         """
         search, scores, started = self._plan.search, list[float](), time.perf_counter()
         one_objective = len(search.objectives) == 1
+        self.best_epoch = CollectBestEpoch()
         for number, config in enumerate(self._plan.trial_trainings(trial.params), 1):
             reporter = EpochReporter(trial, one_objective and search.scores_per_trial == 1, self._on_epoch)
-            metrics = self._train(config, self._plan.trial_folder(trial.number), f"score_{number}", reporter)
+            callbacks = [reporter, self.best_epoch] if number == 1 else [reporter]
+            metrics = self._train(config, self._plan.trial_folder(trial.number), f"score_{number}", callbacks)
             if "val" not in metrics:
                 raise UserError("there are no validation images to score by: set data.val_fraction, or folds")
             scores.append(metrics["val"]["acc"])
+            if self.best_epoch.predictions is not None:
+                trial.set_user_attr(VALIDATION_IMAGES, len(self.best_epoch.predictions.labels))
             trial.set_user_attr("scores", scores)
             trial.set_user_attr("threads", metrics["threads"])
             trial.set_user_attr("seconds", round(time.perf_counter() - started, 2))
@@ -52,10 +59,10 @@ class Objective:
         values = {"accuracy": statistics.mean(scores), "parameters": float(metrics["params"])}
         return [values[objective] for objective in search.objectives]
 
-    def _train(self, config: Config, folder: Path, name: str, reporter: Callback) -> dict[str, Any]:
+    def _train(self, config: Config, folder: Path, name: str, callbacks: Sequence[Callback]) -> dict[str, Any]:
         path = write_config(quiet_training(config, folder, name, self._threads), folder / f"{name}.yaml")
         with (folder / "log.txt").open("a") as log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
-            return train(["fit", "--config", str(path)], [reporter])
+            return train(["fit", "--config", str(path)], callbacks)
 
 
 class EpochReporter(Callback):

@@ -13,9 +13,9 @@ from fmnist_pl.atomic_files import replacing
 from fmnist_pl.config import flatten, recipe_of
 from fmnist_pl.training.hyperparameters import hyperparameters, log_hyperparameters
 from fmnist_pl.training.mlflow_runs import Child, ParentRun, parent_run
+from fmnist_pl.tuning.display.tables import trials_table, values_text, write_trials
 from fmnist_pl.tuning.plan import Plan, write_config
 from fmnist_pl.tuning.study import TrialQueue
-from fmnist_pl.tuning.tables import trials_table, values_text, write_trials
 
 BEST, TRIALS, TOP, PARETO = "best.yaml", "trials.csv", "top10.md", "pareto_front.md"
 EVENTS = "tensorboard"
@@ -44,7 +44,7 @@ def write_results(queue: TrialQueue) -> list[Path]:
     written.append(_write_text(top_table(queue), home / TOP))
     if len(plan.search.objectives) > 1:
         written.append(_write_text(trials_table(pareto_front(queue.study)), home / PARETO))
-    from fmnist_pl.tuning.figures import write_figures  # matplotlib takes a second to import
+    from fmnist_pl.tuning.display.figures import write_figures  # matplotlib takes a second to import
 
     return written + write_figures(queue.study, list(plan.search.objectives), home)
 

@@ -16,12 +16,13 @@ from fmnist_pl.atomic_files import copy_file
 from fmnist_pl.config import Config, check_name
 from fmnist_pl.console import exit_code_of
 from fmnist_pl.errors import StoppedError, UserError
-from fmnist_pl.start_up import work_begins
+from fmnist_pl.start_up import SIGNALS, interrupt, work_begins
 from fmnist_pl.tuning.command_line import parse, search_from
+from fmnist_pl.tuning.display.last_lines import next_command, worth
+from fmnist_pl.tuning.display.progress import Progress
 from fmnist_pl.tuning.dotted_keys import set_keys
 from fmnist_pl.tuning.plan import Plan, base_config, check_plan, check_refit
 from fmnist_pl.tuning.pool import Pool, devices_of
-from fmnist_pl.tuning.progress import Progress
 from fmnist_pl.tuning.refit import refit
 from fmnist_pl.tuning.results import BEST, open_parent, top_table, track_end, track_start, write_results
 from fmnist_pl.tuning.search import Search
@@ -61,11 +62,13 @@ def tune(search: Search) -> Outcome:
     with one_line_storage_errors():
         outcome = _run_stages(plan) if search.stages else _run(plan)
         if not search.refit:
+            _print_last_lines(plan, outcome)
             return outcome
         config, parent = plan.refit_config(outcome.best_config), open_parent(outcome.queue.plan)
         if parent is not None:
             config = set_keys(config, {"trainer.logger": parent.logger_of_child("refit")})
         metrics = refit(plan, outcome.queue, config, outcome.best_trial)
+        _print_last_lines(plan, outcome)
         return dataclasses.replace(outcome, refit=metrics)
 
 
@@ -73,10 +76,10 @@ def main(args: list[str] | None = None) -> int:
     """Main function of tune.py.
 
     Returns:
-        Exit code: 0, or 1 after an error, which is printed in one line.
+        Exit code: 0; 1 after an error, which is printed in one line; 128 and the signal's number if one stopped it.
     """
-    for kind in (signal.SIGTERM, signal.SIGINT):  # background jobs of a script inherit an ignored SIGINT
-        signal.signal(kind, signal.default_int_handler)
+    for kind in SIGNALS:  # SIGINT too, which background jobs of a script ignore
+        signal.signal(kind, interrupt)
     return exit_code_of(lambda: tune(parse(sys.argv[1:] if args is None else args)))
 
 
@@ -101,12 +104,14 @@ def _run(plan: Plan) -> Outcome:
                 Pool(plan).run(progress.update)
         progress.update()
         _check_complete(queue)
+        if queue.is_out_of_patience and _count_done(queue) < plan.budget:
+            print(f"\nout of patience after {_count_done(queue)} of {plan.budget} trials", flush=True)
     except StoppedError as error:
         with queue.lock():
             queue.requeue_lapsed()
-        done = sum(trial.state.is_finished() for trial in queue.trials())
+        print(f"\n{worth(queue)}", flush=True)
         raise StoppedError(
-            f"stopped: {done} of {plan.budget} trials are done; run the same command again to continue"
+            f"stopped: {_count_done(queue)} of {plan.budget} trials are done; run the same command again to continue"
         ) from error
     finally:
         files = write_results(queue)
@@ -158,16 +163,28 @@ def _stages(search: Search) -> list[Search]:
 
 def _print_plan(queue: TrialQueue) -> None:
     plan, search = queue.plan, queue.plan.search
-    done = sum(trial.state.is_finished() for trial in queue.trials())
+    done = _count_done(queue)
     facts = [f"{plan.budget} trials", search.sampler_name, f"pruner {search.pruner_name}"]
     if search.scores_per_trial > 1:
         facts.append(f"{search.scores_per_trial} scores each")
+    if search.patience is not None:
+        facts.append(f"patience {search.patience}")
     if search.workers > 1:
         facts.append(f"{search.workers} workers")
     if done:
         facts.append(f"{done} done before")
     print(f"tune {search.name}: {search.base}, {', '.join(facts)}, in {search.home}")
     print(f"space:\n{plan.space}", flush=True)
+
+
+def _print_last_lines(plan: Plan, outcome: Outcome) -> None:
+    """Print what the search was worth, and the next command."""
+    next_line = next_command(plan, outcome.queue, outcome.best_config, is_refit=plan.search.refit)
+    print("\n".join(["", *filter(None, [worth(outcome.queue)]), next_line]), flush=True)
+
+
+def _count_done(queue: TrialQueue) -> int:
+    return sum(trial.state.is_finished() for trial in queue.trials())
 
 
 def _check_complete(queue: TrialQueue) -> None:

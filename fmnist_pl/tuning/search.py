@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from fmnist_pl.config import check_name
 from fmnist_pl.errors import UserError
@@ -13,6 +13,7 @@ Pruner = Literal["none", "median", "hyperband", "halving"]
 
 BOUNDS = {
     "n_trials": (1, 1_000_000),
+    "patience": (1, 1_000_000),
     "epochs": (1, 100_000),
     "folds": (2, 100),
     "repeats": (1, 100),
@@ -45,16 +46,19 @@ class Search:
         pruner: When to stop a trial early; null for median, or none with two objectives.
         pruner_args: Arguments of Optuna's class of that pruner.
         n_trials: Total number of trials over all workers and restarts; null for 50, or the whole grid.
+        patience: The search ends when this many last trials raised the best accuracy by no more than the noise of a
+            score: between seeds if repeats is 2 or more, else its standard error; null to use all trials.
         epochs: Epochs of a trial; null for the number in the config.
         folds: Score each trial by its mean over this many stratified folds; null for one validation split.
         repeats: Score each trial by its mean over this many seeds.
         seed: Seed of the sampler. The seed of the trainings is overrides.seed_everything.
         workers: Processes on this machine, which share its cores and GPUs.
         workers_per_device: Number of workers that may share a GPU.
-        storage: Storage of the study: null for a journal file in its folder, or postgresql://USER:PASSWORD@HOST/DB.
+        storage: Storage of the study: postgresql://USER:PASSWORD@HOST/DB, which FMNIST_STORAGE may hold too; null for
+            a journal file in its folder.
         study_name: Name of the study and its folder; null for the name of the search's file.
         folder: Folder of all studies.
-        keep: Number of best trials that keep their weights.
+        keep: Number of best trials that keep their weights, and are drawn for the dashboard.
         refit: Whether to train the best config at full length at the end, and test it once.
         refit_epochs: Epochs of the refit; null for the number in the config, or in the best trial if it was searched.
         refit_resume: Whether the refit resumes from the last epoch of the best trial instead of starting anew.
@@ -65,16 +69,18 @@ class Search:
     """
 
     base: str
-    space: dict[str, Any] = field(default_factory=dict)
-    stages: list[dict[str, Any]] = field(default_factory=list)
-    overrides: dict[str, Any] = field(default_factory=dict)
-    points: list[dict[str, Any]] = field(default_factory=list)
+    # plain dict: of dict[str, Any] the parser would make an object of every class that a value names
+    space: dict = field(default_factory=dict)
+    stages: list[dict] = field(default_factory=list)
+    overrides: dict = field(default_factory=dict)
+    points: list[dict] = field(default_factory=list)
     objectives: list[Objective] = field(default_factory=lambda: ["accuracy"])
     sampler: Sampler | None = None
-    sampler_args: dict[str, Any] = field(default_factory=dict)
+    sampler_args: dict = field(default_factory=dict)
     pruner: Pruner | None = None
-    pruner_args: dict[str, Any] = field(default_factory=dict)
+    pruner_args: dict = field(default_factory=dict)
     n_trials: int | None = None
+    patience: int | None = None
     epochs: int | None = None
     folds: int | None = None
     repeats: int = 1
@@ -88,7 +94,7 @@ class Search:
     refit: bool = True
     refit_epochs: int | None = None
     refit_resume: bool = False
-    refit_overrides: dict[str, Any] = field(default_factory=dict)
+    refit_overrides: dict = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_name(self.name, "study_name")
@@ -150,5 +156,7 @@ class Search:
             raise UserError("pruner: trials with two objectives cannot be pruned; omit pruner, or give none")
         if len(self.objectives) > 1 and self.sampler_name == "cmaes":
             raise UserError("sampler cmaes supports one objective: give nsgaii, tpe, gp, qmc, random or grid")
+        if self.patience is not None and self.objectives != ["accuracy"]:
+            raise UserError(f"patience needs one objective, accuracy: omit patience, or objectives {self.objectives}")
         if self.objectives == ["parameters"] and self.pruner_name != "none":
             raise UserError("objectives is parameters, known before training: add accuracy, or give pruner none")

@@ -17,14 +17,16 @@ from fmnist_pl.errors import UserError
 from fmnist_pl.training.hardware import choose_device_type
 from fmnist_pl.training.number_format import BF16, FLOAT32, choose_number_format
 from fmnist_pl.tuning.dotted_keys import set_keys
-from fmnist_pl.tuning.liveness import HeartbeatMonitor, is_alive_here
+from fmnist_pl.tuning.liveness import HeartbeatMonitor, is_alive_here, is_of_this_machine
+from fmnist_pl.tuning.patience import VALIDATION_IMAGES, is_out_of_patience
 from fmnist_pl.tuning.plan import Plan
 from fmnist_pl.tuning.samplers import make_pruner, make_sampler, next_params
 from fmnist_pl.tuning.storage import open_storage, study_lock
 
 DEFINITION, PRECISION = "definition", "precision"
 ATTRIBUTES = {
-    "attempts": int, "worker": str, "threads": int, "seconds": int | float, "scores": list, "reason": str
+    "attempts": int, "worker": str, "threads": int, "seconds": int | float, "scores": list, "reason": str,
+    VALIDATION_IMAGES: int,
 }  # fmt: skip
 """Attributes of a trial, and their types."""
 ATTEMPTS = 2
@@ -50,9 +52,18 @@ class TrialQueue:
 
     def ranked(self) -> list[FrozenTrial]:
         """The complete trials, best first: by accuracy if it is an objective; ties by number."""
-        objectives = self.plan.search.objectives
-        place, sign = (objectives.index("accuracy"), -1) if "accuracy" in objectives else (0, 1)
-        return sorted(self.trials(TrialState.COMPLETE), key=lambda trial: (sign * trial.values[place], trial.number))
+        return sorted(self.trials(TrialState.COMPLETE), key=lambda trial: self._rank(trial.values, trial.number))
+
+    def is_among_best(self, trial: optuna.Trial, values: list[float]) -> bool:
+        """Whether a running trial would be one of the best trials, which keep their weights, with these values."""
+        rank = self._rank(values, trial.number)
+        better = sum(self._rank(other.values, other.number) < rank for other in self.trials(TrialState.COMPLETE))
+        return better < self.plan.search.keep
+
+    @property
+    def is_out_of_patience(self) -> bool:
+        """Whether the last trials gained too little to start another one."""
+        return is_out_of_patience(self.plan.search, self.trials())
 
     def lock(self) -> AbstractContextManager[None]:
         """Hold the study's lock, which one process has at a time, over all machines."""
@@ -97,18 +108,31 @@ class TrialQueue:
         worker = trial.user_attrs.get("worker")
         if worker is None:
             return False  # its worker died before it could write its name
-        alive = is_alive_here(worker, self.plan.search.home)
-        if alive is None:
-            return self.plan.search.storage is not None and not self._monitor.has_stopped(trial)
-        return alive
+        shared = self.plan.search.storage is not None
+        # several machines may share the folder, on a disk whose locks do not reach the others
+        alive = None if shared and not is_of_this_machine(worker) else is_alive_here(worker, self.plan.search.home)
+        return shared and not self._monitor.has_stopped(trial) if alive is None else alive
+
+    def _rank(self, values: list[float], number: int) -> tuple[float, int]:
+        """Sort key of a trial, the best first."""
+        objectives = self.plan.search.objectives
+        if "accuracy" in objectives:
+            return -values[objectives.index("accuracy")], number
+        return values[0], number
 
     def _has_next(self, number: int) -> bool:
-        """Whether a trial is left; its params are fixed here if they come from the user, the grid or random search."""
+        """Whether a trial is left; its params are fixed here if they come from the user, the grid or random search.
+
+        Patience ends a search under the study's lock, from its trials alone: all workers and machines agree. A trial
+        that still runs then may gain enough for the search to continue.
+        """
         search = self.plan.search
         if number >= self.plan.budget:
             return False
         if number < len(search.points):
             self.study.enqueue_trial(search.points[number])
+        elif self.is_out_of_patience:
+            return False
         elif search.sampler_name in ("grid", "random"):
             params = next_params(self.plan, [trial.params for trial in self.trials()])
             if params is None:

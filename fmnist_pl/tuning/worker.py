@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -17,6 +18,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from fmnist_pl.errors import StoppedError, UserError, is_of_the_disk
+from fmnist_pl.tuning.artifacts import draw_artifacts, drop_checkpoint, upload_artifacts
 from fmnist_pl.tuning.liveness import Heartbeat, WorkerLock
 from fmnist_pl.tuning.objective import Objective
 from fmnist_pl.tuning.results import track_trials, write_events
@@ -70,7 +72,9 @@ class Worker:
         heartbeat = Heartbeat(trial) if isinstance(queue.storage, RDBStorage) else nullcontext()
         try:
             with heartbeat:
-                end = partial(queue.study.tell, trial, self._objective(trial))
+                values = self._objective(trial)
+                files = draw_artifacts(self._objective.best_epoch) if queue.is_among_best(trial, values) else []
+                end = partial(self._complete, trial, values, files)
         except optuna.TrialPruned:
             end = partial(queue.study.tell, trial, state=TrialState.PRUNED)
         except (StoppedError, KeyboardInterrupt, SystemExit) as error:
@@ -88,6 +92,10 @@ class Worker:
                 return  # the claim lapsed while this machine was suspended, say, and another worker has the trial
             end()
         self._clean_up(trial.number)
+
+    def _complete(self, trial: optuna.Trial, values: list[float], artifacts: list[Path]) -> None:
+        upload_artifacts(self._queue.plan, trial, artifacts)  # first: a trial that has ended accepts none
+        self._queue.study.tell(trial, values)
 
     def _give_back(self, trial: optuna.Trial) -> None:
         """Requeue a trial; its attempt does not count."""
@@ -117,6 +125,7 @@ class Worker:
         for trial in trials:
             if trial.state.is_finished() and trial.number not in best:
                 for folder in plan.trial_folder(trial.number).glob("score_*/version_*/checkpoints"):
+                    drop_checkpoint(self._queue, trial)
                     shutil.rmtree(folder, ignore_errors=True)
         gc.collect()  # a trainer and its callbacks refer to each other
         if torch.cuda.is_available():

@@ -12,9 +12,9 @@ from matplotlib import pyplot
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from fmnist_pl.tuning import figures
-from fmnist_pl.tuning.figures import write_figures
-from fmnist_pl.tuning.tables import short_names, trials_table, write_trials
+from fmnist_pl.tuning.display import figures
+from fmnist_pl.tuning.display.figures import write_figures
+from fmnist_pl.tuning.display.tables import short_names, trials_table, write_trials
 
 DISTRIBUTIONS = {
     "optimizer.init_args.lr": FloatDistribution(1e-4, 1e-2, log=True),

@@ -25,7 +25,8 @@ DRAWING = ("test_a_search_from_end_to_end", "test_two_objectives")
 def _figures_where_they_are_tested(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Figures take longer than the trainings of a small search."""
     if request.node.name not in DRAWING:
-        monkeypatch.setattr("fmnist_pl.tuning.figures.write_figures", lambda *arguments: [])
+        monkeypatch.setattr("fmnist_pl.tuning.display.figures.write_figures", lambda *arguments: [])
+        monkeypatch.setattr("fmnist_pl.tuning.worker.draw_artifacts", lambda best_epoch: [])
 
 
 def trial_folder(search: Search, number: int) -> Path:

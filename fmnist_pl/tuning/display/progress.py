@@ -10,8 +10,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
+from fmnist_pl.tuning.display.tables import params_text, values_text
 from fmnist_pl.tuning.study import TrialQueue
-from fmnist_pl.tuning.tables import params_text, values_text
 
 STATES = {TrialState.COMPLETE: "", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
 ROWS = 5

@@ -20,7 +20,7 @@ from optuna.visualization import matplotlib as optuna_figures
 
 from fmnist_pl.atomic_files import replacing
 from fmnist_pl.reporting.plots.style import COLOURS, figure_with_axes, plot_style
-from fmnist_pl.tuning.tables import number_text, short_names
+from fmnist_pl.tuning.display.tables import number_text, short_names
 
 FEWEST_TRIALS = 2
 COLUMNS = 4
