@@ -68,6 +68,22 @@ def test_the_page_shows_the_results(reported: Reported) -> None:
     assert torch.__version__ in page.text, "the environment"
 
 
+def test_the_page_says_what_the_numbers_mean(reported: Reported) -> None:
+    found = json.loads((reported.folder / "report/findings.json").read_text())
+    page = Page(reported.folder / "report/report.html")
+    assert "All sentences are about synthetic images" in page.text
+    text = page.text.split("What to try next", 1)[1]
+    for finding in found:
+        assert f"{finding['headline']}. {finding['text'].replace('`', '')}" in text
+        assert finding["advice"].replace("`", "") in text
+    assert text.index(found[0]["text"]) < text.index("precision"), "above the tables"
+    by_headline = {finding["headline"]: finding for finding in found}
+    fit = next(finding for finding in found if "train_acc" in finding["numbers"])
+    assert fit["numbers"]["validation_acc"] == pytest.approx(reported.metrics["val"]["acc"], abs=1e-6)
+    assert "on 60 training images" in fit["text"], "as many as validation images"
+    assert "60 validation images" in by_headline["What a change must gain"]["text"]
+
+
 def test_the_hardest_pairs_have_examples(reported: Reported) -> None:
     page = Page(reported.folder / "report/report.html")
     wrong = [row for row in predictions(reported.folder) if row["prediction"] != row["label"]]
