@@ -1,5 +1,6 @@
 """Write files so that a crash leaves the old file or the new one, never a part of it."""
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -35,7 +36,8 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO]:
         ) from error
     finally:
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # after an error, a disk may be read-only
+                temporary.unlink()
 
 
 def copy_file(source: Path, target: Path) -> None:

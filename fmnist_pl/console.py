@@ -3,6 +3,7 @@
 import errno
 import re
 import sys
+import threading
 from argparse import ArgumentError
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -11,7 +12,7 @@ import yaml
 from jsonargparse import ArgumentParser, get_loader, set_loader
 
 from fmnist_pl.config import check_yaml
-from fmnist_pl.errors import UserError
+from fmnist_pl.errors import DISK_ERRORS, UserError
 from fmnist_pl.foreign_text import printable
 
 HELP = "(--help explains every option)"
@@ -84,7 +85,7 @@ def exit_code_of(function: Callable[[], object]) -> int:
     """Call a function and report a user's mistake in one line.
 
     Returns:
-        0; 1 after a UserError or a path that is too long; 130 after Ctrl-C.
+        0; 1 after a UserError, an error of the disk or a path that is too long; 130 after Ctrl-C.
     """
     try:
         function()
@@ -92,15 +93,30 @@ def exit_code_of(function: Callable[[], object]) -> int:
         print(f"error: {printable(error)}", file=sys.stderr)
         return 1
     except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
+        name = printable(error.filename or "a file")
+        if error.errno in DISK_ERRORS:
+            reason = f"cannot write {name}: {error.strerror}; free some space or choose another folder"
+        elif error.errno == errno.ENAMETOOLONG:
+            reason = f"{name[:60]}...: a part of this path is too long; give at most 255 bytes"
+        else:
             raise
-        name = printable(error.filename)
-        print(f"error: {name[:60]}...: a part of this path is too long; give at most 255 bytes", file=sys.stderr)
+        print(f"error: {reason}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("error: stopped", file=sys.stderr)
         return 130
     return 0
+
+
+def hide_disk_errors_of_threads() -> None:
+    """Print no traceback for an error of the disk in a thread: TensorBoard raises it again where an event is logged."""
+    print_error = threading.excepthook
+
+    def unless_of_the_disk(failed: threading.ExceptHookArgs) -> None:
+        if not (isinstance(failed.exc_value, OSError) and failed.exc_value.errno in DISK_ERRORS):
+            print_error(failed)
+
+    threading.excepthook = unless_of_the_disk
 
 
 def shorten(message: str) -> str:

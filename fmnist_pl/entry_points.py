@@ -28,8 +28,9 @@ def tune() -> int:
 
 def _train() -> int:
     with quick_imports():
-        from fmnist_pl.console import exit_code_of
+        from fmnist_pl.console import exit_code_of, hide_disk_errors_of_threads
         from fmnist_pl.training.command_line import check
+    hide_disk_errors_of_threads()
     code = exit_code_of(lambda: check(sys.argv[1:]))
     if code:
         return code
@@ -40,8 +41,9 @@ def _train() -> int:
 
 def _tune() -> int:
     with quick_imports():
-        from fmnist_pl.console import exit_code_of
+        from fmnist_pl.console import exit_code_of, hide_disk_errors_of_threads
         from fmnist_pl.tuning.command_line import check
+    hide_disk_errors_of_threads()
     code = exit_code_of(lambda: check(sys.argv[1:]))
     if code:
         return code

@@ -93,7 +93,7 @@ def _check(content: bytes, name: str, checkpoint: Checkpoint, network: nn.Module
     source = "synthetic" if keys["source"] == "synthetic" else "auto"
     size = min(keys["synthetic_size"], MOST_SYNTHETIC)
     data = load(source, None, keys["verify"], size, keys["split_seed"], may_download=False)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         path = Path(folder, name)
         path.write_bytes(content)
         written = Predictor(read_export(path, trusted=True)).probabilities(data.test.images)

@@ -31,12 +31,12 @@ from fmnist_pl.training.run_folder import (
     RunRecorder,
     describe_hardware,
     describe_training,
-    log_hyperparameters,
     run_folder,
     write_history,
     write_metrics,
 )
 from fmnist_pl.training.steps_per_execution import steps_per_execution
+from fmnist_pl.training.trackers import close_trackers, log_config, log_results, open_trackers
 
 Metrics = dict[str, Any]
 """Content of metrics.json."""
@@ -86,7 +86,7 @@ def train(arguments: list[str], callbacks: Sequence[Callback] = ()) -> Metrics:
             return RUN[command](options)
     except Exception as error:
         mistake = mistake_behind(error)
-        if mistake is None:
+        if mistake is None or mistake is error:
             raise
         raise mistake from error
 
@@ -177,6 +177,7 @@ def _ending_together(options: Options) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
+        close_trackers(trainer, is_success=False)
         launcher = trainer.strategy.launcher
         if hasattr(launcher, "kill"):
             launcher.kill(signal.SIGTERM)
@@ -186,6 +187,7 @@ def _ending_together(options: Options) -> Iterator[None]:
                 how_to_resume(run_folder(trainer), options.datamodule.root) if can_resume else "stopped"
             ) from error
         raise
+    close_trackers(trainer, is_success=True)
 
 
 def _start(options: Options) -> None:
@@ -203,7 +205,10 @@ def _start(options: Options) -> None:
         flush=True,
     )
     if not trainer.fast_dev_run:
+        open_trackers(trainer)
         run_folder(trainer)
+        images = options.plain_config["data"] | {"source": data.loaded.source}
+        log_config(trainer, options.plain_config | {"data": images})
 
 
 def _finish(options: Options, metrics: Metrics, history: list[dict[str, float]], tested_epoch: int | None) -> None:
@@ -226,7 +231,7 @@ def _finish(options: Options, metrics: Metrics, history: list[dict[str, float]],
     config = next(callback for callback in trainer.callbacks if isinstance(callback, RunRecorder)).config(trainer)
     if options.command == "fit":
         write_history(folder, history)
-        log_hyperparameters(trainer, config, metrics)
+    log_results(trainer, config, metrics)
     print(summary_table(metrics, str(folder)), flush=True)
     if "test" in metrics and config["report"]:
         from fmnist_pl.training.report import write_run_report  # imports matplotlib

@@ -15,9 +15,8 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from fmnist_pl.errors import UserError
+from fmnist_pl.errors import DISK_ERRORS, UserError
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 MISTAKES = {
     "loading state_dict": "the checkpoint does not fit the requested model",
     "Expected more than 1 value per channel": "data.batch_size",  # batch norm of a single image
@@ -36,13 +35,18 @@ KEYS: dict[type, str] = {
 """Kinds of objects that a config names, and the key of each."""
 IN_USE = (Optimizer, LRScheduler, Callback, Logger, Profiler)
 LIBRARIES = ("torch", "lightning")
+LOGGER_REMEDIES = {
+    "MLFlowLogger": "give --trainer.logger.save_dir FOLDER for a file, or --trainer.logger.tracking_uri http://SERVER",
+    "WandbLogger": "give --trainer.logger.offline true, or run: wandb login",
+}
+"""Loggers of the extra ``trackers``, and how to mend their arguments."""
 LONGEST_MESSAGE = 300
 
 
 def mistake_behind(error: BaseException) -> UserError | None:
     """The user's mistake that an error stands for; ``None`` for a fault of the program."""
     message = " ".join(str(error).split())[:LONGEST_MESSAGE]
-    if isinstance(error, OSError) and error.errno in NO_ROOM:
+    if isinstance(error, OSError) and error.errno in {*DISK_ERRORS, errno.EACCES}:
         return UserError(f"cannot write the run's files: {message}; free some space or choose another folder")
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in message:
         return UserError("out of memory; lower data.batch_size, data.eval_batch_size or the sizes of the network")
@@ -84,7 +88,8 @@ def _refusing_object(error: BaseException) -> object | None:
         if frame.f_code.co_name == "__init__":
             made = subject
         elif isinstance(subject, IN_USE) and _package(type(subject).__module__) in LIBRARIES:
-            return None if from_others else subject  # an optimizer calls the training step
+            # an optimizer calls the training step; a logger calls the package of its tracker
+            return subject if isinstance(subject, Logger) or not from_others else None
         elif package not in LIBRARIES and package not in sys.stdlib_module_names:
             from_others = True
     return None
@@ -96,7 +101,10 @@ def _refusal(refusing: object, error: BaseException) -> UserError:
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}"
     name = type(refusing).__name__
-    return UserError(f"{key}: {name} fails: {reason} ({where}); change its arguments, or choose another")
+    if isinstance(error, ModuleNotFoundError) and name in LOGGER_REMEDIES:
+        return UserError(f"{key}: {name} needs another package: pip install -e '.[trackers]' in the checkout")
+    remedy = LOGGER_REMEDIES.get(name, "change its arguments, or choose another")
+    return UserError(f"{key}: {name} fails: {reason} ({where}); {remedy}")
 
 
 def _package(module: str) -> str:

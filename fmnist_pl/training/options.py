@@ -31,6 +31,7 @@ from fmnist_pl.training.number_format import NumberFormat, choose_number_format
 from fmnist_pl.training.predictions import CollectPredictions
 from fmnist_pl.training.run_folder import RunLogger, RunRecorder
 from fmnist_pl.training.steps_per_execution import training_flops
+from fmnist_pl.training.trackers import RunCSVLogger, set_default_places
 from fmnist_pl.training.trainer import make_trainer
 
 __all__ = ["Options", "ParsedOptions", "StopAtAccuracy", "resolve_config"]  # configs name StopAtAccuracy
@@ -171,6 +172,9 @@ class Options(ParsedOptions):
         with cpu_threads(1):
             return training_flops(self.model) * self.datamodule.batch_size
 
+    def before_instantiate_classes(self) -> None:
+        set_default_places(self.config.trainer.logger, self.config.trainer.default_root_dir, self.config.name)
+
     def instantiate_classes(self) -> None:
         path = self.config.ckpt_path
         checkpoint = None if path is None else read_checkpoint(Path(str(path)))
@@ -211,7 +215,11 @@ class Options(ParsedOptions):
 
     def _loggers(self, configured: Any, root: str) -> list[Any]:
         run_logger = RunLogger(root, self.config.name, events=configured is not False)
-        return [run_logger, *([] if isinstance(configured, bool) else _as_list(configured))]
+        trackers = [] if isinstance(configured, bool) else _as_list(configured)
+        for tracker in trackers:
+            if isinstance(tracker, RunCSVLogger):
+                tracker.run = run_logger
+        return [run_logger, *trackers]
 
     def _callbacks(self, configured: list[Callback], bar: bool) -> list[Callback]:
         callbacks = [ResumeCheck(self.plain_config), *configured, *self._extra_callbacks]

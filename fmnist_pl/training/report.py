@@ -17,6 +17,7 @@ from fmnist_pl.reporting.report import write_report
 from fmnist_pl.reporting.report_figures import FIGURES, GALLERY, ReportInputs
 from fmnist_pl.training.callbacks.tensorboard import augmented_samples, log_test
 from fmnist_pl.training.predictions import Predictions
+from fmnist_pl.training.trackers import log_report
 
 FOLDER = "report"
 
@@ -29,7 +30,7 @@ def write_run_report(
     metrics: dict[str, Any],
     config: dict[str, Any],
 ) -> None:
-    """Write ``report/`` into the run's folder, log the test's figures to TensorBoard, and print the page's path.
+    """Write ``report/`` into the run's folder, log the test's figures to all loggers, and print the page's path.
 
     Args:
         trainer: Trainer that has run the test.
@@ -65,4 +66,5 @@ def write_run_report(
     page = write_report(inputs, figures, Path(trainer.loggers[0].log_dir, FOLDER))
     if config["trainer"]["logger"] is not False:
         log_test(trainer, figures, predictions.evaluation, images)
+        log_report(trainer, figures.values(), page.parent)
     print(f"  report: {page}  ({time.perf_counter() - started:.1f} s)", flush=True)

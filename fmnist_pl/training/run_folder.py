@@ -17,7 +17,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from fmnist_pl import __version__
 from fmnist_pl.atomic_files import replacing
-from fmnist_pl.config import Config, recipe_of
+from fmnist_pl.config import Config
 from fmnist_pl.errors import UserError
 from fmnist_pl.reporting.runs import CONFIG, HISTORY, METRICS
 from fmnist_pl.training.callbacks.stopwatch import Stopwatch
@@ -39,9 +39,8 @@ class RunLogger(TensorBoardLogger):
             name: Folder of the runs of one config, below ``root``.
             events: Whether to write TensorBoard events.
         """
-        root = os.path.expandvars(Path(root).expanduser())
-        super().__init__(root, name=name, log_graph=events, default_hp_metric=False)
-        self._events = events
+        super().__init__(expand(root), name=name, log_graph=events, default_hp_metric=False)
+        self._events, self._has_graph = events, False
         self._version: int | None = None
 
     @property
@@ -54,9 +53,11 @@ class RunLogger(TensorBoardLogger):
     def experiment(self) -> Any:
         return super().experiment if self._events else DummyExperiment()
 
-    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        if self._events:
-            super().log_hyperparams(*args, **kwargs)
+    def log_graph(self, *args: Any, **kwargs: Any) -> None:
+        """Log the graph once: Lightning logs it again at the test."""
+        if not self._has_graph:
+            self._has_graph = True
+            super().log_graph(*args, **kwargs)
 
     def save(self) -> None:
         """Flush the events; the parameters are in config.yaml."""
@@ -95,6 +96,11 @@ def run_folder(trainer: Trainer) -> Path:
     return Path(trainer.loggers[0].log_dir)
 
 
+def expand(folder: str | os.PathLike[str]) -> str:
+    """A folder with ``~`` and environment variables written out."""
+    return os.path.expandvars(Path(folder).expanduser())
+
+
 def describe_hardware(trainer: Trainer, model: LightningModule, number_format: NumberFormat) -> dict[str, Any]:
     """The size of a model, the hardware and the versions of a run, for metrics.json."""
     device = trainer.strategy.root_device
@@ -124,20 +130,6 @@ def describe_training(trainer: Trainer, stopwatch: Stopwatch) -> dict[str, Any]:
         "images_per_second": round(stopwatch.images_per_second, 1),
         "steps_per_execution": trainer.datamodule.steps_per_execution,
     }
-
-
-def log_hyperparameters(trainer: Trainer, config: Config, metrics: dict[str, Any]) -> None:
-    """Fill TensorBoard's HParams tab: the recipe and the final metrics."""
-    chosen = {key: value for key, value in recipe_of(config).items() if key != "trainer"}
-    chosen["max_epochs"] = config["trainer"]["max_epochs"]
-    final = {
-        f"final/{stage}_{name}": value
-        for stage in ("val", "test")
-        for name, value in metrics.get(stage, {}).items()
-        if isinstance(value, float)
-    }
-    if trainer.logger is not None and final:
-        trainer.logger.log_hyperparams(chosen, final)
 
 
 def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:

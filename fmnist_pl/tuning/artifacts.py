@@ -48,6 +48,9 @@ def upload_artifacts(plan: Plan, trial: optuna.Trial, files: list[Path]) -> None
 
     Optuna adds the entry before it copies the file. A worker that is killed between the two leaves an entry without a
     file; the next attempt of the trial writes that file.
+
+    Raises:
+        OSError: The disk is full.
     """
     if not files:
         return

@@ -20,10 +20,11 @@ from fmnist_pl.start_up import work_begins
 from fmnist_pl.tuning.command_line import parse, search_from
 from fmnist_pl.tuning.display.last_lines import next_command, worth
 from fmnist_pl.tuning.display.progress import Progress
+from fmnist_pl.tuning.dotted_keys import set_keys
 from fmnist_pl.tuning.plan import Plan, base_config, check_plan, check_refit
 from fmnist_pl.tuning.pool import Pool, devices_of
 from fmnist_pl.tuning.refit import refit
-from fmnist_pl.tuning.results import BEST, top_table, write_results
+from fmnist_pl.tuning.results import BEST, open_parent, top_table, track_end, track_start, write_results
 from fmnist_pl.tuning.search import Search
 from fmnist_pl.tuning.storage import one_line_storage_errors
 from fmnist_pl.tuning.study import TrialQueue, open_study
@@ -63,7 +64,10 @@ def tune(search: Search) -> Outcome:
         if not search.refit:
             _print_last_lines(plan, outcome)
             return outcome
-        metrics = refit(plan, outcome.queue, plan.refit_config(outcome.best_config), outcome.best_trial)
+        config, parent = plan.refit_config(outcome.best_config), open_parent(outcome.queue.plan)
+        if parent is not None:
+            config = set_keys(config, {"trainer.logger": parent.logger_of_child("refit")})
+        metrics = refit(plan, outcome.queue, config, outcome.best_trial)
         _print_last_lines(plan, outcome)
         return dataclasses.replace(outcome, refit=metrics)
 
@@ -89,6 +93,7 @@ def _run(plan: Plan) -> Outcome:
     _check(plan)
     work_begins()
     queue = open_study(plan)
+    track_start(queue)  # before the workers: an address that does not answer shows here
     _print_plan(queue)
     progress = Progress(queue)
     try:
@@ -110,6 +115,7 @@ def _run(plan: Plan) -> Outcome:
         ) from error
     finally:
         files = write_results(queue)
+        track_end(queue, files)
     best = next(iter(queue.ranked()), None)
     if best is None:
         raise UserError(f"no trial was completed; the reasons are in {files[0]}")

@@ -17,15 +17,13 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.exc import SQLAlchemyError
 
-from fmnist_pl.errors import UserError
+from fmnist_pl.errors import DISK_ERRORS, UserError
 
 JOURNAL = "journal.log"
 JOURNAL_START = b'{"op_code"'
 SECONDS_TO_CONNECT = 10
 STORAGE_ERRORS = (SQLAlchemyError, StorageInternalError)
-FULL_OR_READ_ONLY = {
-    getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EIO", "ENOTDIR", "ELOOP")
-}
+NOT_WRITABLE = DISK_ERRORS | {errno.EACCES, errno.ENOTDIR, errno.ELOOP}
 DRIVERS = {"postgresql": "postgresql+psycopg"}
 
 
@@ -60,7 +58,7 @@ def one_line_storage_errors() -> Iterator[None]:
         reason = hide_passwords(str(error).splitlines()[0][:200])
         raise UserError(f"the storage no longer answers ({reason}): run the same command again to continue") from error
     except OSError as error:
-        if error.errno not in FULL_OR_READ_ONLY:
+        if error.errno not in NOT_WRITABLE:
             raise
         raise UserError(
             f"cannot write {error.filename or 'the study'}: {error.strerror}; mend it, and run the same command again"
@@ -95,7 +93,11 @@ class _JournalLock:
 
     def acquire(self) -> bool:
         self._lock.acquire()
-        _repair_last_line(self._journal)
+        try:
+            _repair_last_line(self._journal)
+        except OSError:  # the caller releases only what it has acquired
+            self._lock.release()
+            raise
         return True
 
     def release(self) -> None:

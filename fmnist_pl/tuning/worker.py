@@ -2,13 +2,13 @@
 
 import gc
 import shutil
+import sys
 import time
 import traceback
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -16,11 +16,11 @@ import torch
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
-from fmnist_pl.errors import StoppedError, UserError
+from fmnist_pl.errors import StoppedError, UserError, is_of_the_disk
 from fmnist_pl.tuning.artifacts import draw_artifacts, drop_checkpoint, upload_artifacts
 from fmnist_pl.tuning.liveness import Heartbeat, WorkerLock
 from fmnist_pl.tuning.objective import Objective
-from fmnist_pl.tuning.results import write_events
+from fmnist_pl.tuning.results import track_trials, write_events
 from fmnist_pl.tuning.study import TrialQueue
 
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -46,7 +46,7 @@ class Worker:
 
         Raises:
             StoppedError: The user stopped it; its trial is requeued.
-            UserError: All trials failed.
+            UserError: All trials failed, or the disk is full; then the trial is requeued.
         """
         try:
             while True:
@@ -72,17 +72,18 @@ class Worker:
         try:
             with heartbeat:
                 values = self._objective(trial)
-                files = draw_artifacts(self._objective.best_epoch) if queue.is_among_best(trial, values) else []
-                end = partial(self._complete, trial, values, files)
+                if queue.is_among_best(trial, values):
+                    upload_artifacts(queue.plan, trial, draw_artifacts(self._objective.best_epoch))
+                end = partial(queue.study.tell, trial, values)  # Optuna accepts no artifact after it
         except optuna.TrialPruned:
             end = partial(queue.study.tell, trial, state=TrialState.PRUNED)
         except (StoppedError, KeyboardInterrupt, SystemExit) as error:
-            with queue.lock():
-                if queue.holds(self._lock.worker, trial):
-                    trial.set_user_attr("attempts", trial.user_attrs["attempts"] - 1)
-                    queue.requeue(trial)
+            self._give_back(trial)
             raise StoppedError("stopped") from error
         except Exception as error:  # the search continues, whatever the cause
+            if is_of_the_disk(error):  # every other trial would fail too
+                self._give_back(trial)
+                raise UserError(f"{_reason(error)}; then run the same command again to continue") from error
             with (queue.plan.trial_folder(trial.number) / "log.txt").open("a") as log:
                 traceback.print_exc(file=log)
             end = partial(queue.fail, trial, _reason(error))
@@ -92,9 +93,12 @@ class Worker:
             end()
         self._clean_up(trial.number)
 
-    def _complete(self, trial: optuna.Trial, values: list[float], artifacts: list[Path]) -> None:
-        upload_artifacts(self._queue.plan, trial, artifacts)  # first: a trial that has ended accepts none
-        self._queue.study.tell(trial, values)
+    def _give_back(self, trial: optuna.Trial) -> None:
+        """Requeue a trial; its attempt does not count."""
+        with self._queue.lock():
+            if self._queue.holds(self._lock.worker, trial):
+                trial.set_user_attr("attempts", trial.user_attrs["attempts"] - 1)
+                self._queue.requeue(trial)
 
     def _check_failures(self) -> None:
         """Stop a search without a single success since this worker started."""
@@ -109,6 +113,10 @@ class Worker:
         """Write the trial's events; delete the weights of trials that are not among the best; free memory."""
         plan, trials = self._queue.plan, self._queue.trials()
         write_events(plan, trials[number])
+        try:
+            track_trials(self._queue)
+        except Exception as error:  # the search continues; the trial is written at its end
+            print(f"trial {number} is not in MLflow: {_reason(error)}", file=sys.stderr, flush=True)
         best = {trial.number for trial in self._queue.ranked()[: plan.search.keep]}
         for trial in trials:
             if trial.state.is_finished() and trial.number not in best:

@@ -37,8 +37,8 @@ def test_figures_histograms_and_curves_of_the_test(reported: Reported) -> None:
     assert [event.step for event in accumulator.Histograms("gradients/network.0.weight")] == [8, 17, 26]
     plugins = {tag: metadata.plugin_data.plugin_name for tag, metadata in accumulator.summary_metadata.items()}
     assert {tag for tag, plugin in plugins.items() if plugin == "pr_curves"} == {f"test/{name}" for name in CLASSES}
-    final = accumulator.Scalars("final/test_top2")
-    assert final[0].value == pytest.approx(reported.metrics["test"]["top2"])
+    for tag, name in (("test/top2", "top2"), ("Final/test_acc", "acc")):
+        assert accumulator.Scalars(tag)[0].value == pytest.approx(reported.metrics["test"][name])
 
 
 def test_the_projector_has_each_test_image(reported: Reported) -> None:

@@ -176,7 +176,7 @@ def test_tensorboard_has_curves_rate_graph_and_hyperparameters(fit: Fit, tmp_pat
         assert len(curves[tag]) == 3, f"{tag}: one point an epoch, and none of the final evaluation"
     assert curves["test/acc"] == [pytest.approx(metrics["test"]["acc"])]
     assert any(tag.startswith("lr-") for tag in curves)
-    assert curves["final/val_acc"] == [pytest.approx(metrics["val"]["acc"])]
+    assert curves["Final/val_acc"] == [pytest.approx(metrics["val"]["acc"])]
     accumulator = EventAccumulator(str(folder)).Reload()
     assert accumulator.Tags()["graph"]
     plugins = accumulator.summary_metadata

@@ -273,6 +273,7 @@ def test_a_run_says_and_keeps_its_format(
     assert len(calls) == 1
 
 
+@pytest.mark.slow
 def test_a_search_measures_once_and_its_best_keeps_the_format(
     cache: Path, counted: Callable[..., list[str]], tmp_path: Path
 ) -> None:
@@ -291,7 +292,6 @@ def test_a_search_measures_once_and_its_best_keeps_the_format(
     trained = [yaml.safe_load(path.read_text()) for path in outcome.folder.glob("trials/*/score_1.yaml")]
     best = yaml.safe_load((outcome.folder / "best.yaml").read_text())
     assert [config["trainer"]["precision"] for config in [*trained, best]] == [BF16] * 3
-
     for path in cache.glob("*.json"):
         path.unlink()
     counted(0.7)  # another machine, which resumes the study

@@ -46,7 +46,7 @@ REFUSED = {
     "validation at no step": ([*DENSE, "--trainer.val_check_interval", "0"], r"trainer.val_check_interval: got 0"),
     "time": ([*DENSE, "--trainer.max_time", "soon"], r"trainer.max_time: got soon.*DD:HH:MM:SS"),
     "strategy": ([*DENSE, "--trainer.strategy", "magic"], r"trainer.strategy: got magic"),
-    "logger": ([*DENSE, "--trainer.logger", "WandbLogger"], r"trainer.logger: WandbLogger .*pip install"),
+    "logger": ([*DENSE, "--trainer.logger", "CSVLogger"], r"trainer.logger: .*save_dir"),
     "callback": (
         [*DENSE, "--trainer.callbacks+", "EarlyStopping", "--trainer.callbacks.monitor", "val/loss",
          "--trainer.callbacks.mode", "magic"],

@@ -10,10 +10,12 @@ from typing import Any
 
 import optuna
 import pytest
+from filelock import FileLock
 from optuna.trial import TrialState
 
+from fmnist_pl.atomic_files import replacing
 from fmnist_pl.errors import UserError
-from fmnist_pl.tuning import main
+from fmnist_pl.tuning import Search, main, tune
 from fmnist_pl.tuning.storage import hide_passwords
 from fmnist_pl.tuning.study import TrialQueue
 from tests.tuning.test_study import claim_all
@@ -219,3 +221,32 @@ def test_a_full_disk_is_one_clear_line(said: Callable[..., str], monkeypatch: py
     monkeypatch.setattr("fmnist_pl.tuning.study.TrialQueue.claim", full)
     monkeypatch.setattr("fmnist_pl.tuning.run.write_results", lambda queue: [])
     assert "cannot write journal.log: No space left" in said()
+
+
+def test_a_full_disk_stops_the_search_and_no_trial_is_lost(
+    quick: Callable[..., Search], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> None:
+        with replacing(tmp_path / "last.ckpt"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(UserError, match=r"last.ckpt.*free some space.*same command"):
+        patch.setattr("fmnist_pl.training.checkpoints.LastCheckpoint.on_train_epoch_end", full)
+        tune(quick(n_trials=2))
+    trials = tune(quick(n_trials=2)).study.trials
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 2
+    assert trials[0].user_attrs["attempts"] == 1, "a full disk is no failed attempt"
+
+
+def test_a_journal_that_cannot_be_repaired_is_not_locked(
+    queue: Callable[..., TrialQueue], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    trials = queue()
+    monkeypatch.setattr("fmnist_pl.tuning.storage._repair_last_line", full)
+    with pytest.raises(OSError, match="No space"):
+        trials.claim("nobody")
+    with FileLock(home / "journal.lock", timeout=0):
+        pass

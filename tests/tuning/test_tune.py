@@ -258,7 +258,7 @@ def test_tensorboard_has_every_trial(quick: Callable[..., Search]) -> None:
         assert [point.value for point in events.Scalars("search/val_acc")] == pytest.approx(
             list(trial.intermediate_values.values())
         )
-        assert events.Scalars("search/accuracy")[0].value == pytest.approx(trial.value)
+        assert events.Scalars("Final/val_acc")[0].value == pytest.approx(trial.value)
         assert events.PluginTagToContent("hparams")
 
 

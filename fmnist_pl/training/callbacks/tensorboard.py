@@ -1,9 +1,8 @@
-"""Figures, histograms and embeddings in TensorBoard, during the training and after the test.
+"""Figures during the training, for all loggers; histograms, curves and embeddings for TensorBoard.
 
 Import this module only where figures are logged: it imports matplotlib.
 """
 
-import io
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 import numpy as np
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
-from PIL import Image
 from torch import Generator, Tensor, stack
 from torch.optim import Optimizer
 from torch.utils.tensorboard import SummaryWriter
@@ -27,6 +25,7 @@ from fmnist_pl.reporting.plots.images import augmentation_figure, gallery_figure
 from fmnist_pl.reporting.plots.network import last_features
 from fmnist_pl.reporting.report_figures import TENSORBOARD_FIGURES, ReportInputs
 from fmnist_pl.training.predictions import PredictionBatches
+from fmnist_pl.training.trackers import log_figures
 
 TIME_FRACTION = 0.02  # fraction of the training time that figures may take
 VALIDATION_TO_START = 6  # time to draw the figures of a validation, relative to those of the start
@@ -50,7 +49,8 @@ class LiveFigures(Callback):
         if not trainer.is_global_zero:
             return
         started = time.perf_counter()
-        log_figures(trainer, "train", draw_figures([_training_images(trainer.datamodule)], None))
+        figures = draw_figures([_training_images(trainer.datamodule)], None)
+        log_figures(trainer.loggers, "train", figures.values(), trainer.global_step)
         self._wait(VALIDATION_TO_START * (time.perf_counter() - started))
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -74,7 +74,8 @@ class LiveFigures(Callback):
             images = predictions.images(trainer.datamodule.val_data)[:, 0].numpy()
             subject = f"validation images, epoch {trainer.current_epoch + 1}"
             inputs = ReportInputs(predictions.evaluation, images, subject)
-            log_figures(trainer, "val", draw_figures(TENSORBOARD_FIGURES, inputs))
+            figures = draw_figures(TENSORBOARD_FIGURES, inputs)
+            log_figures(trainer.loggers, "val", figures.values(), trainer.global_step)
             self._wait(time.perf_counter() - started)
 
     def _wait(self, seconds: float) -> None:
@@ -104,21 +105,13 @@ def log_test(trainer: Trainer, figures: Mapping[str, DrawnFigure], evaluation: E
         evaluation: Evaluation of the test images.
         images: The test images, uint8 (N, 1, 28, 28), on the CPU.
     """
-    log_figures(trainer, "test", {entry.name: figures[entry.name] for entry in TENSORBOARD_FIGURES})
+    shown = [figures[entry.name] for entry in TENSORBOARD_FIGURES]
+    log_figures(trainer.loggers[:1], "test", shown, trainer.global_step)
     for label, name in enumerate(evaluation.class_names):
         is_class = (evaluation.labels == label).astype(np.int64)
         scores = evaluation.probabilities[:, label]
         trainer.loggers[0].experiment.add_pr_curve(f"test/{name}", is_class, scores, trainer.global_step)
     _log_embeddings(trainer, evaluation, images[:EMBEDDED])
-
-
-def log_figures(trainer: Trainer, stage: str, figures: Mapping[str, DrawnFigure]) -> None:
-    """Log drawn figures to the run's events as ``stage/name``; missing figures are left out."""
-    for name, figure in figures.items():
-        if figure.png:
-            pixels = np.asarray(Image.open(io.BytesIO(figure.png)).convert("RGB"))
-            experiment = trainer.loggers[0].experiment
-            experiment.add_image(f"{stage}/{name}", pixels, trainer.global_step, dataformats="HWC")
 
 
 def augmented_samples(data: FashionMNISTDataModule, images: Tensor) -> np.ndarray:
