@@ -6,6 +6,7 @@
 #   make test-oldest  the fast tests with the lowest allowed versions of all dependencies
 #   make lint         check style (ruff) and types (mypy)
 #   make weights      train the shipped weights again
+#   make page         build docs/page/shipped.html from them again
 #   make gpu          on a machine with a CUDA GPU: its tests and all its measurements, in at most 8 minutes
 PYTHON ?= python3
 BIN := .venv/bin
@@ -13,7 +14,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --ed
 OLDEST := .venv-oldest/bin/python
 PYTEST_OPTIONS := --numprocesses auto --maxprocesses 4 --dist worksteal
 
-.PHONY: fit test test-all test-oldest lint app weights gpu setup
+.PHONY: fit test test-all test-oldest lint app weights page gpu setup
 fit: .venv/.installed
 	$(BIN)/python train.py fit --config cnn.yaml --data.source auto
 
@@ -40,9 +41,16 @@ app: .venv/.app
 weights: .venv/.installed
 	$(BIN)/python train.py fit --config shipped.yaml --trainer.default_root_dir runs/weights
 	rm -rf runs/weights/export
-	$(BIN)/python -m fmnist_pl.export --format safetensors --half true --out runs/weights/export \
+	$(BIN)/python -m fmnist_pl.export --format safetensors --half true --license mit --out runs/weights/export \
 	  --ckpt_path "$$(ls -t runs/weights/shipped/*/checkpoints/best.ckpt | head -1)"
 	mv runs/weights/export/shipped.safetensors* fmnist_pl/weights/
+
+# the same: the old page is replaced after the check
+page: .venv/.installed
+	rm -rf runs/page
+	$(BIN)/python -m fmnist_pl.export --format html --out runs/page
+	mkdir -p docs/page
+	mv runs/page/shipped.html* docs/page/
 
 gpu: setup
 	$(BIN)/python benchmarks/gpu.py

@@ -12,8 +12,9 @@ import yaml
 from jsonargparse import ArgumentParser, get_loader, set_loader
 
 from fmnist_pl.config import check_yaml
-from fmnist_pl.errors import DISK_ERRORS, UserError
+from fmnist_pl.errors import DISK_ERRORS, StoppedError, UserError
 from fmnist_pl.foreign_text import printable
+from fmnist_pl.start_up import exit_code_of_signal
 
 HELP = "(--help explains every option)"
 UNION = re.compile(
@@ -43,6 +44,18 @@ def _load_yaml(text: str) -> Any:
         return _load_unchecked(text)
     except ValueError as error:  # a number of thousands of digits
         raise yaml.YAMLError(str(error)) from error
+
+
+def read_value(text: str) -> Any:
+    """The value of a flag as plain data: YAML, or the text itself if it is none.
+
+    Raises:
+        UserError: `check_yaml` refuses it.
+    """
+    try:
+        return _load_yaml(text)
+    except yaml.YAMLError:
+        return text
 
 
 set_loader("yaml", _load_yaml, (yaml.YAMLError,))
@@ -85,13 +98,14 @@ def exit_code_of(function: Callable[[], object]) -> int:
     """Call a function and report a user's mistake in one line.
 
     Returns:
-        0; 1 after a UserError, an error of the disk or a path that is too long; 130 after Ctrl-C.
+        0; 1 after a UserError, an error of the disk or a path that is too long; 128 and the signal's number if one
+        stopped it.
     """
     try:
         function()
     except UserError as error:
         print(f"error: {printable(error)}", file=sys.stderr)
-        return 1
+        return exit_code_of_signal() if isinstance(error, StoppedError) else 1
     except OSError as error:
         name = printable(error.filename or "a file")
         if error.errno in DISK_ERRORS:
@@ -104,7 +118,7 @@ def exit_code_of(function: Callable[[], object]) -> int:
         return 1
     except KeyboardInterrupt:
         print("error: stopped", file=sys.stderr)
-        return 130
+        return exit_code_of_signal()
     return 0
 
 

@@ -25,4 +25,4 @@ def is_of_the_disk(error: BaseException | None) -> bool:
 
 
 class StoppedError(UserError):
-    """The user stopped it (Ctrl-C, SIGTERM): one line with how to resume."""
+    """A signal stopped it (Ctrl-C, SIGTERM, SIGUSR1): one line with how to resume."""

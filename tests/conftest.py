@@ -39,7 +39,8 @@ NO_PICTURES = ["--report", "false", "--live_pictures", "false"]
 
 @pytest.fixture(autouse=True)
 def _no_data_by_accident(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    """The real images are for the tests that say so."""
+    """The real images are for the tests that say so; nor does a test use a database that it does not name."""
+    monkeypatch.delenv("FMNIST_STORAGE", raising=False)
     if "real" not in request.keywords:
         monkeypatch.delenv("FMNIST_DATA", raising=False)
 

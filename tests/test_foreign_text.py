@@ -2,7 +2,7 @@
 
 import pytest
 
-from fmnist_pl.foreign_text import csv_cell, printable
+from fmnist_pl.foreign_text import csv_cell, markdown_text, printable
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,15 @@ def test_formulas_are_text_to_a_spreadsheet(text: str) -> None:
 @pytest.mark.parametrize("text", ["a.png", "my photos/=1.png", ""])
 def test_other_cells_are_unchanged(text: str) -> None:
     assert csv_cell(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Intel(R) Xeon 2.50GHz, 2 threads", "Intel(R) Xeon 2.50GHz, 2 threads"),
+        ("a | b\n<i>`x`</i>", r"a \| b\\n\<i\>\`x\`\</i\>"),
+        ("[x](y) *z* _w_", r"\[x\](y) \*z\* \_w\_"),
+    ],
+)
+def test_markup_is_text_to_a_reader_of_markdown(text: str, shown: str) -> None:
+    assert markdown_text(text) == shown

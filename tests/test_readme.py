@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from fmnist_pl.config import find_config
+from fmnist_pl.data.synthetic import draw
 from fmnist_pl.networks.saved import Checkpoint
 from fmnist_pl.reporting.__main__ import main as reporting
 from fmnist_pl.training.arguments import complete
@@ -59,6 +60,7 @@ def test_the_commands_of_reporting_do_their_work(
         (tmp_path / run / "version_0").mkdir(parents=True)
         (tmp_path / run / "version_0/metrics.json").write_text('{"data_source": "real"}')
         (tmp_path / run / "version_0/config.yaml").write_text("seed_everything: 0\n")
+    monkeypatch.setattr("fmnist_pl.reporting.robustness.load", lambda *_, **__: draw(60, 0))
     few = ["--data.source", "synthetic", "--data.synthetic_size", "60"] if command.startswith("data") else []
     assert reporting([*shlex.split(command), *few]) == 0
     assert capsys.readouterr().out

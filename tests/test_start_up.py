@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from fmnist_pl.training.command_line import COMMANDS
-from fmnist_pl.training.flags import CLASSES, OF_COMMAND, SHARED, check_flags, parameters_of
+from fmnist_pl.training.command_line import CLASSES, COMMANDS, OF_COMMAND, SHARED, check_flags, parameters_of
 from fmnist_pl.training.options import ParsedOptions
 from tests.conftest import NO_PICTURES, ROOT, SMALL
 
@@ -159,6 +158,7 @@ except BaseException:
 """
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
 @pytest.mark.parametrize(
     "program",
     [
@@ -167,7 +167,7 @@ except BaseException:
         ["-m", "fmnist_pl.export", "--help"],
     ],
 )
-def test_ctrl_c_while_modules_are_imported(tmp_path: Path, program: list[str]) -> None:
+def test_a_signal_while_modules_are_imported(tmp_path: Path, program: list[str], number: signal.Signals) -> None:
     (tmp_path / "torch.py").write_text(SLOW_MODULE)
     process = subprocess.Popen(
         [sys.executable, *program],
@@ -176,6 +176,6 @@ def test_ctrl_c_while_modules_are_imported(tmp_path: Path, program: list[str]) -
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stdout.readline() == "importing\n"
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
-    assert (process.returncode, errors) == (130, "error: stopped\n")
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors) == (128 + number, "error: stopped\n")

@@ -9,29 +9,46 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from fmnist_pl.config import recipe_of
 from fmnist_pl.data.facts import CLASSES, IMAGE_SIZE
 from fmnist_pl.errors import UserError
+from fmnist_pl.export.html_page import html_page
+from fmnist_pl.export.int8 import quantise
 from fmnist_pl.networks.from_pixels import FromPixels
 from fmnist_pl.networks.saved import Checkpoint, network_of
 
-Format = Literal["onnx", "torch_export", "safetensors"]
-ENDINGS: dict[Format, str] = {"onnx": ".onnx", "torch_export": ".pt2", "safetensors": ".safetensors"}
+Format = Literal["onnx", "onnx_int8", "torch_export", "safetensors", "html"]
+ENDINGS: dict[Format, str] = {
+    "onnx": ".onnx",
+    "onnx_int8": ".int8.onnx",
+    "torch_export": ".pt2",
+    "safetensors": ".safetensors",
+    "html": ".html",
+}
 
 
-def as_bytes(network: nn.Module, format: Format, about: dict[str, Any]) -> bytes:  # noqa: A002  (as the option)
+def as_bytes(
+    network: nn.Module,
+    format: Format,  # noqa: A002  (as the option)
+    about: dict[str, Any],
+    calibration: Tensor | None = None,
+) -> bytes:
     """A network as the content of a file: from pixels to probabilities, for any number of images at once.
 
     Args:
         network: In eval mode on the CPU.
         format: Of the file.
-        about: What a safetensors file says of itself, from `about_checkpoint`.
+        about: What a safetensors file or a page says of itself, from `about_checkpoint`.
+        calibration: Training images, uint8 (N, 1, 28, 28); for onnx_int8 alone, which needs them.
 
     Raises:
         UserError: A package that the format needs is not installed, or the network does not fit the format.
     """
+    if format == "onnx_int8":
+        assert calibration is not None
+        return quantise(_onnx(network, about), calibration)
     return WRITERS[format](network, about)
 
 
@@ -87,6 +104,7 @@ WRITERS: dict[Format, Callable[[nn.Module, dict[str, Any]], bytes]] = {
     "onnx": _onnx,
     "torch_export": _torch_export,
     "safetensors": _safetensors,
+    "html": html_page,
 }
 
 

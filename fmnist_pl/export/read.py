@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fmnist_pl.data.facts import CLASSES, IMAGE_SIZE
 from fmnist_pl.errors import UserError
+from fmnist_pl.export.html_page import read_page
 from fmnist_pl.networks.from_pixels import FromPixels
 from fmnist_pl.networks.saved import read_safetensors
 
@@ -20,7 +21,7 @@ def read_export(path: Path, trusted: bool = False) -> Run:
     """Open an exported file.
 
     Args:
-        path: Ends in ``.safetensors``, ``.onnx`` or ``.pt2``.
+        path: Ends in ``.safetensors``, ``.onnx``, ``.html`` or ``.pt2``.
         trusted: Whether a ``.pt2`` may be opened.
 
     Returns:
@@ -29,7 +30,7 @@ def read_export(path: Path, trusted: bool = False) -> Run:
     Raises:
         UserError: There is no such file, it is broken, or it must be trusted first.
     """
-    readers = {".safetensors": _read_safetensors, ".onnx": _read_onnx, ".pt2": _read_torch_export}
+    readers = {".safetensors": _read_safetensors, ".onnx": _read_onnx, ".pt2": _read_torch_export, ".html": _read_html}
     if path.suffix not in readers:
         raise UserError(f"{path} is no exported model: give a file that ends in {', '.join(readers)}")
     if not path.is_file():
@@ -51,6 +52,10 @@ def read_export(path: Path, trusted: bool = False) -> Run:
 
 def _read_safetensors(path: Path) -> Run:
     return FromPixels(read_safetensors(path))
+
+
+def _read_html(path: Path) -> Run:
+    return FromPixels(read_page(path))
 
 
 def _read_torch_export(path: Path) -> Run:

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+SUMS = ("loss_sum", "correct", "count")
+
 
 class EpochMetrics(Metric):
     """Sums the loss and the correct predictions of an epoch on the device, without a synchronisation per step.
@@ -19,7 +21,7 @@ class EpochMetrics(Metric):
 
     def __init__(self) -> None:
         super().__init__()
-        for name in ("loss_sum", "correct", "count"):
+        for name in SUMS:
             self.add_state(name, torch.tensor(0.0), dist_reduce_fx="sum")
 
     def update(self, loss_sum: Tensor, logits: Tensor, labels: Tensor) -> None:
@@ -35,6 +37,16 @@ class EpochMetrics(Metric):
         self.loss_sum += loss_sum
         self.correct += (logits.argmax(dim=1) == labels).sum()
         self.count += labels.numel()
+
+    def sums(self) -> dict[str, float]:
+        """The sums so far, over all ranks; every rank must call it."""
+        with self.sync_context():
+            return {name: float(getattr(self, name)) for name in SUMS}
+
+    def add(self, sums: dict[str, float]) -> None:
+        """Add what `sums` returned in the part of this epoch before a checkpoint."""
+        for name in SUMS:
+            getattr(self, name).add_(sums.get(name, 0.0))
 
     def compute(self) -> dict[str, Tensor]:
         """Mean ``loss`` and ``acc`` (a fraction) per image."""

@@ -140,6 +140,9 @@ def _check_entries(content: dict[str, Any], path: Path) -> None:
     history = content.get("history", [])
     if not isinstance(history, list) or not all(_is_epoch(epoch) for epoch in history):
         raise _unsound(path, "history is not a list of metrics per epoch")
+    sums = content.get("train_sums", {})
+    if not isinstance(sums, dict) or not all(isinstance(value, float) for value in sums.values()):
+        raise _unsound(path, "train_sums does not hold sums of metrics")
     if content["epoch"] < 0 or content["global_step"] < 0:
         raise _unsound(path, "epoch or global_step is negative")
 

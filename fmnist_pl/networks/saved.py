@@ -67,6 +67,19 @@ class Checkpoint:
         return _build(network_of(self.config["model"], self.path), weights, self.path)
 
 
+def import_network_module(module: str) -> None:
+    """Import your module that defines a network, so that files which name the network can be read.
+
+    Raises:
+        UserError: It cannot be imported.
+    """
+    sys.path.append("")  # the working folder, as ``python -m`` has it and an installed command has not
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        raise UserError(f"--network_module {module} cannot be imported: {error}") from error
+
+
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint.
 

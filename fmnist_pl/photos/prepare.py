@@ -19,6 +19,7 @@ Array = NDArray[np.float32]
 NEAR = 0.05  # colours this close to the background, as a fraction of a channel's range, are background
 CORNER = 0.04  # side of the corners that show the background, as a fraction of the photo's shorter side
 SPECK = 0.005  # a row or column belongs to the object if more than this fraction of it does
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # weights of red, green and blue
 SHARPEN = ImageFilter.UnsharpMask(radius=1, percent=50, threshold=0)
 
 
@@ -78,8 +79,9 @@ def _distance(colours: Array, background: Array) -> Array:
 
 
 def _grey(colours: Array) -> Array:
-    """Luma of ITU-R BT.601, as in Pillow."""
-    return colours @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    """Luma of ITU-R BT.601, as in Pillow; added in this order, which a matrix product leaves open."""
+    red, green, blue = LUMA
+    return colours[..., 0] * red + colours[..., 1] * green + colours[..., 2] * blue
 
 
 def _extent(is_object: NDArray[np.bool_], axis: int) -> slice | None:

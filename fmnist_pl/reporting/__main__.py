@@ -1,4 +1,4 @@
-"""``python -m fmnist_pl.reporting``: compare runs, or write the data sheet."""
+"""``python -m fmnist_pl.reporting``: compare runs, write the data sheet, or measure robustness."""
 
 import sys
 from collections.abc import Sequence
@@ -18,7 +18,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> None:
-    parser = OneLineErrorParser(prog="python -m fmnist_pl.reporting", description="Compare runs, or look at the data.")
+    parser = OneLineErrorParser(
+        prog="python -m fmnist_pl.reporting", description="Compare runs, look at the data, measure robustness."
+    )
     commands = parser.add_subcommands(dest="command")
     comparison = OneLineErrorParser(description="Print the metrics of several runs, and how their configs differ.")
     comparison.add_argument("runs", nargs="+", type=Path, help="Folders of runs, for example runs/cnn/version_0.")
@@ -26,6 +28,13 @@ def _run(arguments: list[str]) -> None:
     sheet = OneLineErrorParser(description="Write a page about the images: classes, mean images, samples, pixels.")
     sheet.add_argument("--folder", type=Path, default=Path("data_sheet"), help="Folder of the page and its figures.")
     commands.add_subcommand("data", sheet, help="Write the data sheet of the images.")
+    corrupted = OneLineErrorParser(description="Measure the accuracy on corrupted images.")
+    commands.add_subcommand("robustness", corrupted, help="Measure the accuracy under noise, blur, shift and others.")
+    if "robustness" in arguments[:1]:
+        # takes torch and matplotlib, which `compare` does not need
+        from fmnist_pl.reporting.robustness import robustness, table
+
+        corrupted.add_function_arguments(robustness)
     if "data" in arguments[:1]:
         # Lightning takes seconds to import, and `compare` does not need it
         from fmnist_pl.data.datamodule import FashionMNISTDataModule
@@ -36,6 +45,10 @@ def _run(arguments: list[str]) -> None:
         from fmnist_pl.reporting.compare import compare
 
         print(compare(options.compare.runs))
+        return
+    if options.command == "robustness":
+        result = robustness(**options.robustness.as_dict())
+        print(f"{table(result)}\n\nfiles: {options.robustness.folder}")
         return
     from fmnist_pl.reporting.data_sheet import write_data_sheet
 

@@ -69,10 +69,16 @@ class Evaluation:
         return wilson_interval(self.accuracy, len(self.labels))
 
     @property
+    def losses(self) -> np.ndarray:
+        """Cross-entropy of each image, (N,)."""
+        label_probabilities = self.probabilities[np.arange(len(self.labels)), self.labels]
+        losses: np.ndarray = -np.log(label_probabilities.clip(np.finfo(float).tiny))
+        return losses
+
+    @property
     def loss(self) -> float:
         """Mean cross-entropy."""
-        label_probabilities = self.probabilities[np.arange(len(self.labels)), self.labels]
-        return float(-np.log(label_probabilities.clip(np.finfo(float).tiny)).mean())
+        return float(self.losses.mean())
 
     @property
     def top2_accuracy(self) -> float:

@@ -1,7 +1,9 @@
 """Write the report of a test: tables, figures, and a page with all of it."""
 
 import io
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import yaml
 from fmnist_pl.atomic_files import replacing
 from fmnist_pl.reporting.evaluation import hardest_pairs
 from fmnist_pl.reporting.figures import DrawnFigure, write_figures
+from fmnist_pl.reporting.findings import Finding
 from fmnist_pl.reporting.html import render
 from fmnist_pl.reporting.predictions_csv import PREDICTIONS, write_predictions
 from fmnist_pl.reporting.report_figures import SECTIONS, ReportInputs
@@ -22,11 +25,14 @@ PAGE = "report.html"
 PAIRS, EXAMPLES = 6, 8  # hardest pairs of classes, and examples of each
 
 
-def write_report(inputs: ReportInputs, figures: Mapping[str, DrawnFigure], folder: Path) -> Path:
+def write_report(
+    inputs: ReportInputs, found: Sequence[Finding], figures: Mapping[str, DrawnFigure], folder: Path
+) -> Path:
     """Write all files of a report.
 
     Args:
         inputs: Run and evaluation.
+        found: What the evaluation means, the sentences above the tables.
         figures: The drawn `FIGURES`, by name.
         folder: Target folder, created if needed.
 
@@ -44,12 +50,15 @@ def write_report(inputs: ReportInputs, figures: Mapping[str, DrawnFigure], folde
     labels, probabilities = torch.from_numpy(evaluation.labels), torch.from_numpy(evaluation.probabilities)
     write_predictions(folder / PREDICTIONS, labels, probabilities)
     write_figures(figures.values(), folder)
+    with replacing(folder / "findings.json") as file:
+        json.dump([asdict(finding) for finding in found], file, indent=1)
+        file.write("\n")
     with replacing(folder / PAGE) as file:
-        file.write(report_page(inputs, figures))
+        file.write(report_page(inputs, found, figures))
     return folder / PAGE
 
 
-def report_page(inputs: ReportInputs, figures: Mapping[str, DrawnFigure]) -> str:
+def report_page(inputs: ReportInputs, found: Sequence[Finding], figures: Mapping[str, DrawnFigure]) -> str:
     """Render the page of a report."""
     metrics = inputs.metrics
     return render(
@@ -57,6 +66,7 @@ def report_page(inputs: ReportInputs, figures: Mapping[str, DrawnFigure]) -> str
         title=f"{metrics['config']}: report of a run on {metrics['data_source']} images",
         metrics=metrics,
         evaluation=inputs.evaluation,
+        findings=found,
         sections=SECTIONS,
         figures=figures,
         pairs=_pair_rows(inputs),

@@ -42,6 +42,10 @@ class ReportInputs:
     """Metrics of each epoch; empty if unknown."""
     tested_epoch: int | None = None
     """Epoch of the tested weights, from 0; ``None`` if unknown."""
+    train_evaluation: Evaluation | None = None
+    """Evaluation of training images without augmentation, by the tested weights; ``None`` if unknown."""
+    val_evaluation: Evaluation | None = None
+    """Evaluation of validation images by the tested weights; ``None`` if there are none."""
     train_images: np.ndarray = field(default_factory=lambda: NO_IMAGES)
     """The first training images, without augmentation."""
     train_labels: np.ndarray = field(default_factory=lambda: NO_IMAGES)

@@ -1,4 +1,4 @@
-"""Write checkpoints that survive a crash: ``best.ckpt`` by validation accuracy, ``last.ckpt`` of every epoch.
+"""Write checkpoints that survive a crash: ``best.ckpt`` by validation accuracy, ``last.ckpt`` to continue from.
 
 A checkpoint holds Lightning's own state (weights, optimizer, schedule, callbacks, loops) and `CheckpointContent`.
 `networks.saved` reads it.
@@ -20,6 +20,8 @@ from fmnist_pl.atomic_files import copy_file, replacing
 from fmnist_pl.config import Config
 from fmnist_pl.errors import UserError
 from fmnist_pl.networks.checkpoint_file import load_checkpoint_file
+from fmnist_pl.reporting.runs import METRICS, read_json
+from fmnist_pl.training.signals import StopOnSignal, StoppedBySignal
 
 CHECKPOINT_FOLDER = "checkpoints"
 BEST = "best"
@@ -58,7 +60,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class CheckpointContent(Callback):
-    """Adds to every checkpoint what Lightning does not save: ``config`` of the run, ``history`` of its metrics."""
+    """Adds to every checkpoint what Lightning does not save: ``config``, ``history``, ``train_sums``.
+
+    They are the config of the run, the metrics of its epochs, and the sums of `EpochMetrics` in the current epoch.
+    """
 
     def __init__(self, config: Callable[[Trainer], Config]) -> None:
         """Keep the source of the config.
@@ -71,20 +76,64 @@ class CheckpointContent(Callback):
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         checkpoint["config"] = self._config(trainer)
         checkpoint["history"] = pl_module.history
+        checkpoint["train_sums"] = pl_module.metrics["train"].sums()
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        if trainer.is_global_zero:  # the sums are over all processes
+            pl_module.metrics["train"].add(checkpoint.get("train_sums", {}))
 
 
 class LastCheckpoint(Checkpoint):
-    """Saves ``last.ckpt`` after every epoch: everything that a stopped run needs to continue."""
+    """Saves ``last.ckpt`` after every epoch, and in the middle of one that a signal stops.
 
-    def __init__(self) -> None:
+    It holds everything that a stopped run needs to continue with the next step.
+    """
+
+    def __init__(self, stop: StopOnSignal) -> None:
+        """Args:
+        stop: Receives the signals.
+        """
         self.path = ""
+        self._stop = stop
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._stop_if_requested(trainer)  # the last epoch is saved, and its metrics are logged by now
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if _can_continue_after(trainer, batch_idx) and self._stop.is_requested(trainer):
+            self._save(trainer)
+            raise StoppedBySignal
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._save(trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._stop_if_requested(trainer)
+
+    def _stop_if_requested(self, trainer: Trainer) -> None:
+        if self._stop.is_requested(trainer):
+            raise StoppedBySignal
+
+    def _save(self, trainer: Trainer) -> None:
         if trainer.fast_dev_run:
             return
         assert trainer.log_dir is not None, "the run logger has a folder"
         self.path = str(Path(trainer.log_dir, CHECKPOINT_FOLDER, f"{LAST}.ckpt"))
         trainer.save_checkpoint(self.path, weights_only=False)
+
+
+def _can_continue_after(trainer: Trainer, batch_idx: int) -> bool:
+    """Whether a checkpoint after this batch holds all of the state: no summed gradients, no validation to come."""
+    done = batch_idx + 1
+    if trainer.is_last_batch or trainer.should_stop or done % trainer.accumulate_grad_batches:
+        return False
+    if trainer.val_check_batch is None:  # val_check_interval is a time
+        return True
+    if trainer.check_val_every_n_epoch is None:  # val_check_interval counts over epochs
+        done += trainer.current_epoch * int(trainer.num_training_batches)
+    return bool(done % trainer.val_check_batch)
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -137,6 +186,38 @@ def checkpoint_to_test(trainer: Trainer) -> Path | None:
     return next((Path(path) for path in best + last if path), None)
 
 
+def last_checkpoint(runs: Path) -> Path | None:
+    """The ``last.ckpt`` of the newest training that was stopped.
+
+    Args:
+        runs: Folder of all runs of one name, ``runs/cnn``.
+
+    Returns:
+        ``None`` if there is none, or a later training is finished.
+    """
+    for folder in _newest_first(runs):
+        if _is_finished_fit(folder):
+            return None
+        checkpoint = folder / CHECKPOINT_FOLDER / f"{LAST}.ckpt"
+        if checkpoint.is_file():
+            return checkpoint
+    return None
+
+
+def _newest_first(runs: Path) -> list[Path]:
+    numbers = (folder.name.removeprefix("version_") for folder in runs.glob("version_*"))
+    return [runs / f"version_{number}" for number in sorted(map(int, filter(str.isdecimal, numbers)), reverse=True)]
+
+
+def _is_finished_fit(folder: Path) -> bool:
+    """Whether a run is a training that wrote its results, not a test or a validation."""
+    try:
+        metrics = read_json(folder / METRICS)
+    except UserError:
+        return False
+    return isinstance(metrics, dict) and metrics.get("command") == "fit"
+
+
 def how_to_resume(folder: Path, data_root: Path | None) -> str:
     """The command that continues a stopped training.
 
@@ -146,6 +227,6 @@ def how_to_resume(folder: Path, data_root: Path | None) -> str:
     """
     last = folder / CHECKPOINT_FOLDER / f"{LAST}.ckpt"
     if not last.exists():
-        return "stopped: no epoch was finished, so there is no checkpoint to resume from"
+        return "stopped before there was a checkpoint: run the same command again"
     root = "" if data_root is None else f" --data.root {data_root}"
     return f"stopped: go on with  python train.py fit --ckpt_path {last}{root}"

@@ -35,13 +35,18 @@ from fmnist_pl.training.run_folder import (
     write_history,
     write_metrics,
 )
+from fmnist_pl.training.signals import StoppedBySignal, stop_at_once_on_signals
 from fmnist_pl.training.steps_per_execution import steps_per_execution
-from fmnist_pl.training.trackers import close_trackers, log_config, log_results, open_trackers
+from fmnist_pl.training.trackers import close_loggers, log_config, log_results, open_trackers
 
 Metrics = dict[str, Any]
 """Content of metrics.json."""
 
-QUIET_LOGGERS = ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed")
+QUIET_LOGGERS = (
+    "lightning.pytorch.utilities.rank_zero",
+    "lightning.fabric.utilities.seed",
+    "lightning.fabric.utilities.distributed",  # a line of each process
+)
 EXPECTED_WARNINGS = (
     "Precision bf16-mixed is not supported by the model summary",  # it only estimates megabytes
     "`torch.jit.trace",  # used for TensorBoard's graph
@@ -55,8 +60,9 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line of train.py.
 
     Returns:
-        The exit code: 0; 1 after an error, reported in one line; 130 after Ctrl-C.
+        The exit code: 0; 1 after an error, reported in one line; 128 and the number of the signal that stopped it.
     """
+    stop_at_once_on_signals()
     sys.path.append(str(Path.cwd()))  # a config may name a class of a file in the working folder
     return exit_code_of(lambda: train(sys.argv[1:] if arguments is None else arguments))
 
@@ -132,8 +138,8 @@ def validate(options: Options) -> Metrics:
 def test(options: Options) -> Metrics:
     """Evaluate on the test images and write the report."""
     _start(options)
-    path = options.config.ckpt_path
-    checkpoint = None if path is None else read_checkpoint(Path(str(path)))
+    path = options.checkpoint_path
+    checkpoint = None if path is None else read_checkpoint(path)
     history = [] if checkpoint is None else _whole_history(checkpoint)
     options.trainer.test(options.model, datamodule=options.datamodule, **options.call)
     metrics = _describe(options) | {"test": _predictions(options).evaluation.as_dict()}
@@ -177,17 +183,19 @@ def _ending_together(options: Options) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        close_trackers(trainer, is_success=False)
+        close_loggers(trainer, is_success=False)
         launcher = trainer.strategy.launcher
-        if hasattr(launcher, "kill"):
+        if hasattr(launcher, "kill") and not isinstance(error, StoppedBySignal):  # else they end by themselves
             launcher.kill(signal.SIGTERM)
         if isinstance(error, SystemExit):  # how Lightning ends after Ctrl-C and SIGTERM
-            can_resume = options.command == "fit" and trainer.is_global_zero and not trainer.fast_dev_run
+            if not trainer.is_global_zero:  # the first process reports it, and is not killed while this one ends with 0
+                raise SystemExit(0 if isinstance(error, StoppedBySignal) else 1) from error
+            can_resume = options.command == "fit" and not trainer.fast_dev_run
             raise StoppedError(
                 how_to_resume(run_folder(trainer), options.datamodule.root) if can_resume else "stopped"
             ) from error
         raise
-    close_trackers(trainer, is_success=True)
+    close_loggers(trainer, is_success=True)
 
 
 def _start(options: Options) -> None:
@@ -204,6 +212,9 @@ def _start(options: Options) -> None:
         f"{number_format.short}: {number_format.reason}; {threads} thread{'s' if threads > 1 else ''}: {why}",
         flush=True,
     )
+    if options.command == "fit" and options.config.ckpt_path is not None:
+        start = "no stopped run of this name, so it starts afresh"
+        print(start if options.checkpoint_path is None else f"continues {options.checkpoint_path}", flush=True)
     if not trainer.fast_dev_run:
         open_trackers(trainer)
         run_folder(trainer)

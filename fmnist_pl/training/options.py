@@ -23,8 +23,8 @@ from fmnist_pl.networks.saved import read_checkpoint
 from fmnist_pl.training.arguments import complete, last_value
 from fmnist_pl.training.callbacks import StopAtAccuracy, fit_callbacks, progress_bar
 from fmnist_pl.training.callbacks.resume_check import ResumeCheck
-from fmnist_pl.training.checkpoints import AtomicCheckpointIO, CheckpointContent
-from fmnist_pl.training.command_line import COMMANDS
+from fmnist_pl.training.checkpoints import LAST, AtomicCheckpointIO, CheckpointContent
+from fmnist_pl.training.command_line import COMMANDS, DEFAULT_ROOT
 from fmnist_pl.training.hardware import Threads, choose_device_type, choose_threads, cpu_threads, processes_of
 from fmnist_pl.training.library_errors import mistake_behind
 from fmnist_pl.training.number_format import NumberFormat, choose_number_format
@@ -36,7 +36,7 @@ from fmnist_pl.training.trainer import make_trainer
 
 __all__ = ["Options", "ParsedOptions", "StopAtAccuracy", "resolve_config"]  # configs name StopAtAccuracy
 
-TRAINER_DEFAULTS = {"devices": 1, "max_epochs": 10, "num_sanity_val_steps": 0, "default_root_dir": "runs"}
+TRAINER_DEFAULTS = {"devices": 1, "max_epochs": 10, "num_sanity_val_steps": 0, "default_root_dir": DEFAULT_ROOT}
 METHOD_DEFAULTS = {"weights_only": True, "verbose": False}
 ADAM = {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.001}}
 
@@ -163,8 +163,14 @@ class Options(ParsedOptions):
     @property
     def call(self) -> dict[str, Any]:
         """Arguments for the trainer's method of this command: ``ckpt_path`` of a fit etc."""
-        names = [name for name in self.method_arguments if name != "ckpt_path" or self.command == "fit"]
-        return {name: self.config[name] for name in names}
+        arguments = {name: self.config[name] for name in self.method_arguments if name != "ckpt_path"}
+        return arguments | ({"ckpt_path": self.checkpoint_path} if self.command == "fit" else {})
+
+    @property
+    def checkpoint_path(self) -> Path | None:
+        """The checkpoint to evaluate, or to continue from."""
+        path = self.config.ckpt_path
+        return None if path is None or (path == LAST and self.command == "fit") else Path(str(path))
 
     @cached_property
     def step_flops(self) -> int:
@@ -172,12 +178,9 @@ class Options(ParsedOptions):
         with cpu_threads(1):
             return training_flops(self.model) * self.datamodule.batch_size
 
-    def before_instantiate_classes(self) -> None:
-        set_default_places(self.config.trainer.logger, self.config.trainer.default_root_dir, self.config.name)
-
     def instantiate_classes(self) -> None:
-        path = self.config.ckpt_path
-        checkpoint = None if path is None else read_checkpoint(Path(str(path)))
+        set_default_places(self.config.trainer.logger, self.config.trainer.default_root_dir, self.config.name)
+        checkpoint = None if self.checkpoint_path is None else read_checkpoint(self.checkpoint_path)
         if checkpoint is not None and checkpoint.is_of_this_package:
             checkpoint.network()  # before its config takes any memory: it fits its weights
         with cpu_threads(1):  # initial weights by a QR decomposition depend on the number

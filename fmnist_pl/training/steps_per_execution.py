@@ -22,7 +22,7 @@ from fmnist_pl.models import Classifier
 from fmnist_pl.training.callbacks.nan_guard import NanGuard
 from fmnist_pl.training.callbacks.step_seeds import StepSeeds
 from fmnist_pl.training.callbacks.stopwatch import Stopwatch
-from fmnist_pl.training.checkpoints import BestCheckpoint
+from fmnist_pl.training.checkpoints import BestCheckpoint, LastCheckpoint
 from fmnist_pl.training.multi_step import LoopCounters
 
 MOST = 25
@@ -38,7 +38,7 @@ OF_A_STEP = (
     "on_train_batch_start", "on_train_batch_end", "on_before_zero_grad", "on_before_backward", "on_after_backward",
     "on_before_optimizer_step",
 )  # fmt: skip
-KNOWN = (StepSeeds, NanGuard, Stopwatch, LearningRateMonitor, ProgressBar, WeightAveraging)
+KNOWN = (StepSeeds, NanGuard, Stopwatch, LearningRateMonitor, ProgressBar, WeightAveraging, LastCheckpoint)
 """Callbacks that look at steps and give the same result if several are one call."""
 
 

@@ -161,9 +161,9 @@ def log_report(trainer: Trainer, figures: "Iterable[DrawnFigure]", folder: Path)
             logger.experiment.log_artifacts(logger.run_id, str(folder), folder.name)
 
 
-def close_trackers(trainer: Trainer, is_success: bool) -> None:
-    """End the runs of all trackers, so that the next training of this process starts its own."""
-    for logger in trackers(trainer):
+def close_loggers(trainer: Trainer, is_success: bool) -> None:
+    """Write what loggers still hold, and end the runs of trackers: the next training of this process starts its own."""
+    for logger in trainer.loggers:
         logger.finalize("success" if is_success else "failed")
         if isinstance(logger, WandbLogger) and trainer.is_global_zero:
             import wandb

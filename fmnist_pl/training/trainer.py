@@ -1,11 +1,13 @@
-"""Make the trainer of a command, and name the key of the config that it refuses."""
+"""Make the trainer of a command: within Slurm or torchrun too, and with the key named that it refuses."""
 
 import inspect
 import os
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 from lightning import Trainer
+from lightning.fabric.plugins.environments import ClusterEnvironment, SLURMEnvironment, TorchElasticEnvironment
 
 from fmnist_pl.errors import UserError
 from fmnist_pl.training.hardware import choose_device_type
@@ -17,21 +19,25 @@ def make_trainer(arguments: dict[str, Any]) -> Trainer:
     """Make a trainer.
 
     Args:
-        arguments: Of Lightning's Trainer.
+        arguments: Of Lightning's Trainer, with a list of plugins.
 
     Raises:
-        UserError: It refuses an argument, or there would be more processes than cores.
+        UserError: It refuses an argument, there would be more processes than cores, or Slurm or torchrun started more
+            processes than it uses.
     """
     devices, cores = str(arguments["devices"]), os.cpu_count() or 1
     if choose_device_type(str(arguments["accelerator"])) == "cpu" and devices.isdecimal() and int(devices) > cores:
         raise UserError(f"trainer.devices: got {devices} processes on the CPU; give 1 to {cores}, the number of cores")
+    arguments = arguments | {"plugins": [*arguments["plugins"], *_cluster_plugins(arguments["plugins"])]}
     try:
-        return _trainer(arguments)
+        trainer = _trainer(arguments)
     except Exception as error:
         refused = _refused(arguments)
         if refused is None:
             raise
         raise UserError(f"{refused} {' '.join(str(error).split())}") from error
+    _check_processes(trainer)
+    return trainer
 
 
 def _trainer(arguments: dict[str, Any]) -> Trainer:
@@ -61,3 +67,41 @@ def _is_accepted(arguments: dict[str, Any]) -> bool:
         except Exception:
             return False
     return True
+
+
+def _cluster_plugins(configured: Sequence[Any]) -> list[ClusterEnvironment]:
+    """Within Slurm, its environment without Lightning's own requeue; an empty list elsewhere.
+
+    Lightning's requeue saves in the middle of a step, in a file that all runs share, and lets the job run on.
+
+    Args:
+        configured: Plugins of the config, which may name an environment.
+
+    Raises:
+        UserError: Slurm's settings do not fit.
+    """
+    is_given = any(isinstance(plugin, ClusterEnvironment) for plugin in configured)
+    if is_given or TorchElasticEnvironment.detect() or not SLURMEnvironment.detect():
+        return []
+    try:
+        return [SLURMEnvironment(auto_requeue=False)]
+    except RuntimeError as error:
+        raise UserError(f"Slurm: {error}") from error
+
+
+def _check_processes(trainer: Trainer) -> None:
+    """Check that a run uses all of the processes that were started for it; else each would train alone.
+
+    Raises:
+        UserError: There are more processes.
+    """
+    for environment in (TorchElasticEnvironment, SLURMEnvironment):
+        if environment.detect():
+            started = environment().world_size()
+            if started != trainer.world_size:
+                raise UserError(
+                    f"{started} processes were started, but this run uses {trainer.world_size}: give --trainer.devices "
+                    "(processes per machine), --trainer.num_nodes and --trainer.strategy ddp; "
+                    "a search takes one process per job"
+                )
+            return

@@ -1,11 +1,11 @@
 """Command line of tune.py: the keys of `Search`, from a file, then from flags."""
 
+import dataclasses
+import os
 from typing import Any, NoReturn
 
-from jsonargparse import ArgumentParser
-
 from fmnist_pl.config import CONFIG_FOLDER, find_config, read_yaml
-from fmnist_pl.console import OneLineErrorParser
+from fmnist_pl.console import OneLineErrorParser, read_value
 from fmnist_pl.errors import UserError
 from fmnist_pl.tuning.search import Search
 from fmnist_pl.tuning.storage import ADDRESS, hide_passwords
@@ -13,6 +13,7 @@ from fmnist_pl.tuning.storage import ADDRESS, hide_passwords
 SEARCH_FOLDER = CONFIG_FOLDER / "search"
 DEFAULT_SEARCH = "cnn.yaml"
 DESCRIPTION = "Search the keys of a training config with Optuna: python tune.py --n-trials 50 --config cnn.yaml"
+STORAGE_VARIABLE = "FMNIST_STORAGE"  # keeps a password out of the command line, which every user can see
 MAPPINGS = ("overrides", "refit_overrides", "space")
 """Keys that hold dotted keys: ``--overrides.trainer.max_epochs 1`` adds one to those of the file."""
 
@@ -22,6 +23,9 @@ def parse(arguments: list[str]) -> Search:
 
     Args:
         arguments: Without the program's name; ``--n-trials`` and ``--n_trials`` are equivalent.
+
+    Returns:
+        The search; without ``--storage``, its storage is that of the environment variable FMNIST_STORAGE.
 
     Raises:
         UserError: A file is missing, or a key or value is not valid.
@@ -43,6 +47,7 @@ def parse(arguments: list[str]) -> Search:
         raise UserError("a value on the command line has too many brackets within brackets") from error
     for mapping, keys in added.items():
         values[mapping] |= keys
+    values["storage"] = values["storage"] or os.environ.get(STORAGE_VARIABLE) or None
     return Search(**values)
 
 
@@ -88,6 +93,9 @@ def _parser(study_name: str | None) -> SearchParser:
 def _values(parser: SearchParser, parsed: Any) -> dict[str, Any]:
     values: dict[str, Any] = parser.instantiate(parsed).as_dict()
     del values["config"]
+    for field in dataclasses.fields(Search):  # the parser takes null for every key
+        if values[field.name] is None and field.default is not None:
+            raise UserError(f"{field.name}: got null; leave it out for its default")
     return values
 
 
@@ -106,8 +114,6 @@ def _split(arguments: list[str]) -> list[str]:
 
 def _separate_dotted(arguments: list[str]) -> tuple[list[str], dict[str, dict[str, Any]]]:
     """Separate the flags that add a key to one of the mappings from all others."""
-    reader = ArgumentParser(exit_on_error=False)
-    reader.add_argument("--value", type=Any)
     others: list[str] = []
     added: dict[str, dict[str, Any]] = {}
     rest = iter(arguments)
@@ -119,5 +125,5 @@ def _separate_dotted(arguments: list[str]) -> tuple[list[str], dict[str, dict[st
         value = next(rest, None)
         if value is None:
             raise UserError(f"{argument} lacks its value")
-        added.setdefault(mapping, {})[key] = reader.parse_args([f"--value={value}"]).value
+        added.setdefault(mapping, {})[key] = read_value(value)
     return others, added

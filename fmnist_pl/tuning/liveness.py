@@ -34,6 +34,11 @@ class WorkerLock:
         self._path.unlink(missing_ok=True)
 
 
+def is_of_this_machine(worker: object) -> bool:
+    """Whether a worker was started on this machine."""
+    return str(worker).rpartition("-")[0].rpartition("-")[0] == socket.gethostname()
+
+
 def is_alive_here(worker: object, home: Path) -> bool | None:
     """Whether a worker that was started in this folder is alive; ``None`` if this folder has no such worker."""
     if not isinstance(worker, str) or Path(worker).name != worker or len(worker) > LONGEST_WORKER:

@@ -99,7 +99,7 @@ class Plan:
         """Config of the refit, from the best config at full length."""
         config = best if self.search.refit_epochs is None else set_keys(best, {EPOCHS: self.search.refit_epochs})
         where = {"trainer.default_root_dir": str(self.search.home), "name": "refit"}
-        return set_keys(config, self.search.refit_overrides | where)
+        return set_keys(config, {"trainer.devices": 1} | self.search.refit_overrides | where)
 
     def trial_folder(self, number: int) -> Path:
         """Folder for the configs, the log and the runs of a trial."""
@@ -140,8 +140,6 @@ def check_plan(plan: Plan) -> None:
     search, space = plan.search, plan.space
     _check_kinds("overrides", plan.full_config)
     first = _check("overrides", plan.training(plan.trial_config, search.scores_per_trial - 1))
-    if str(first["trainer"]["devices"]) not in ("1", "auto"):
-        raise UserError("a trial runs on one device: set overrides.trainer.devices to 1, and --workers to several")
     if first["data"]["num_folds"] is None and first["data"]["val_fraction"] == 0:
         raise UserError(
             "data.val_fraction is 0, so there are no validation images to score by: raise it, or give folds"
@@ -209,9 +207,22 @@ def _check(what: str, config: Config) -> Config:
     with tempfile.TemporaryDirectory() as folder:
         path = write_config(config, Path(folder, "config.yaml"))
         try:
-            return resolve_config(["fit", "--config", str(path)])
+            complete = resolve_config(["fit", "--config", str(path)])
+            _check_one_device(complete)
         except UserError as error:
             raise UserError(f"{what}: {error}") from error
+    return complete
+
+
+def _check_one_device(config: Config) -> None:
+    """Refuse several processes in one training: Lightning would start the whole search in each of them."""
+    for key in ("devices", "num_nodes"):
+        count = config["trainer"][key]
+        if str(count) not in ("1", "auto"):
+            raise UserError(
+                f"trainer.{key} is {count}, but each training of a search runs on one device: set it to 1, "
+                "and give --workers to use several; train.py fit --config best.yaml trains on several devices"
+            )
 
 
 def _check_kinds(what: str, config: Config) -> None:

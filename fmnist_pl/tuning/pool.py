@@ -20,6 +20,7 @@ import torch
 
 from fmnist_pl.console import exit_code_of
 from fmnist_pl.errors import StoppedError, UserError
+from fmnist_pl.start_up import SIGNALS, interrupt
 from fmnist_pl.training.hardware import available_cores
 from fmnist_pl.tuning.plan import Plan
 from fmnist_pl.tuning.search import Search
@@ -168,7 +169,8 @@ def work_on_task() -> int:
     Returns:
         Exit code: 0, or 1 after an error, which the last line of the log states.
     """
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a script inherit an ignored SIGINT
+    for kind in SIGNALS:  # SIGINT too, which background jobs of a script ignore
+        signal.signal(kind, interrupt)
     task = json.loads(sys.stdin.readline())
     search = Search(**task["search"] | {"folder": Path(task["search"]["folder"])})
     threading.Thread(target=_stop_with_parent, daemon=True).start()

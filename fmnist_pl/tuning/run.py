@@ -16,7 +16,7 @@ from fmnist_pl.atomic_files import copy_file
 from fmnist_pl.config import Config, check_name
 from fmnist_pl.console import exit_code_of
 from fmnist_pl.errors import StoppedError, UserError
-from fmnist_pl.start_up import work_begins
+from fmnist_pl.start_up import SIGNALS, interrupt, work_begins
 from fmnist_pl.tuning.command_line import parse, search_from
 from fmnist_pl.tuning.display.last_lines import next_command, worth
 from fmnist_pl.tuning.display.progress import Progress
@@ -76,10 +76,10 @@ def main(args: list[str] | None = None) -> int:
     """Main function of tune.py.
 
     Returns:
-        Exit code: 0, or 1 after an error, which is printed in one line.
+        Exit code: 0; 1 after an error, which is printed in one line; 128 and the signal's number if one stopped it.
     """
-    for kind in (signal.SIGTERM, signal.SIGINT):  # background jobs of a script inherit an ignored SIGINT
-        signal.signal(kind, signal.default_int_handler)
+    for kind in SIGNALS:  # SIGINT too, which background jobs of a script ignore
+        signal.signal(kind, interrupt)
     return exit_code_of(lambda: tune(parse(sys.argv[1:] if args is None else args)))
 
 

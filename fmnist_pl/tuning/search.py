@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from fmnist_pl.config import check_name
 from fmnist_pl.errors import UserError
@@ -54,7 +54,8 @@ class Search:
         seed: Seed of the sampler. The seed of the trainings is overrides.seed_everything.
         workers: Processes on this machine, which share its cores and GPUs.
         workers_per_device: Number of workers that may share a GPU.
-        storage: Storage of the study: null for a journal file in its folder, or postgresql://USER:PASSWORD@HOST/DB.
+        storage: Storage of the study: postgresql://USER:PASSWORD@HOST/DB, which FMNIST_STORAGE may hold too; null for
+            a journal file in its folder.
         study_name: Name of the study and its folder; null for the name of the search's file.
         folder: Folder of all studies.
         keep: Number of best trials that keep their weights, and are drawn for the dashboard.
@@ -68,15 +69,16 @@ class Search:
     """
 
     base: str
-    space: dict[str, Any] = field(default_factory=dict)
-    stages: list[dict[str, Any]] = field(default_factory=list)
-    overrides: dict[str, Any] = field(default_factory=dict)
-    points: list[dict[str, Any]] = field(default_factory=list)
+    # plain dict: of dict[str, Any] the parser would make an object of every class that a value names
+    space: dict = field(default_factory=dict)
+    stages: list[dict] = field(default_factory=list)
+    overrides: dict = field(default_factory=dict)
+    points: list[dict] = field(default_factory=list)
     objectives: list[Objective] = field(default_factory=lambda: ["accuracy"])
     sampler: Sampler | None = None
-    sampler_args: dict[str, Any] = field(default_factory=dict)
+    sampler_args: dict = field(default_factory=dict)
     pruner: Pruner | None = None
-    pruner_args: dict[str, Any] = field(default_factory=dict)
+    pruner_args: dict = field(default_factory=dict)
     n_trials: int | None = None
     patience: int | None = None
     epochs: int | None = None
@@ -92,7 +94,7 @@ class Search:
     refit: bool = True
     refit_epochs: int | None = None
     refit_resume: bool = False
-    refit_overrides: dict[str, Any] = field(default_factory=dict)
+    refit_overrides: dict = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_name(self.name, "study_name")

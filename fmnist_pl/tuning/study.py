@@ -17,7 +17,7 @@ from fmnist_pl.errors import UserError
 from fmnist_pl.training.hardware import choose_device_type
 from fmnist_pl.training.number_format import BF16, FLOAT32, choose_number_format
 from fmnist_pl.tuning.dotted_keys import set_keys
-from fmnist_pl.tuning.liveness import HeartbeatMonitor, is_alive_here
+from fmnist_pl.tuning.liveness import HeartbeatMonitor, is_alive_here, is_of_this_machine
 from fmnist_pl.tuning.patience import VALIDATION_IMAGES, is_out_of_patience
 from fmnist_pl.tuning.plan import Plan
 from fmnist_pl.tuning.samplers import make_pruner, make_sampler, next_params
@@ -108,10 +108,10 @@ class TrialQueue:
         worker = trial.user_attrs.get("worker")
         if worker is None:
             return False  # its worker died before it could write its name
-        alive = is_alive_here(worker, self.plan.search.home)
-        if alive is None:
-            return self.plan.search.storage is not None and not self._monitor.has_stopped(trial)
-        return alive
+        shared = self.plan.search.storage is not None
+        # several machines may share the folder, on a disk whose locks do not reach the others
+        alive = None if shared and not is_of_this_machine(worker) else is_alive_here(worker, self.plan.search.home)
+        return shared and not self._monitor.has_stopped(trial) if alive is None else alive
 
     def _rank(self, values: list[float], number: int) -> tuple[float, int]:
         """Sort key of a trial, the best first."""

@@ -3,6 +3,8 @@
 import http.client
 import json
 import secrets
+import socket
+import urllib.parse
 from pathlib import Path
 from typing import Any
 
@@ -168,3 +170,45 @@ def test_the_address_is_not_taken_from_a_proxy(page: Client) -> None:
 
 def test_the_policy(page: Client) -> None:
     assert "default-src 'self'" in page.send("GET", "/")[1]["content-security-policy"]
+
+
+def test_no_address_is_fetched(page: Client) -> None:
+    upload = page.upload(encoded(shirt()))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/x.png"
+        for photo in ({"url": url}, {"path": None, "url": url}, {"path": upload, "url": url}, {"name": url}, url):
+            page.event("input", [photo | META if isinstance(photo, dict) else photo])
+        for path in (f"gradio_api/file={url}", f"gradio_api/proxy={url}", f"?deep_link={url}", f"?__theme={url}"):
+            page.send("GET", f"/{path}")
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+@pytest.mark.parametrize(
+    "name", ["../../up.png", "/etc/up.png", "..\\up.png", "a\0b.png", "x" * 300, "up.html", "up.svg"]
+)
+def test_the_name_of_an_upload_leads_nowhere_and_runs_nothing(page: Client, name: str) -> None:
+    content = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
+    path = Path(page.upload(content, name))
+    assert path.parents[1] == Path(page.upload(encoded(shirt()))).parents[1]
+    status, headers, _ = page.send("GET", f"/gradio_api/file={urllib.parse.quote(str(path))}")
+    assert status == 200
+    assert headers["content-type"].startswith(("application/octet-stream", "image/png"))
+    assert "content-security-policy" in headers
+
+
+def test_no_websocket_is_opened(page: Client) -> None:
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec_WebSocket_Key": "a" * 22 + "=="}
+    for host in (page.own, "evil.example"):
+        for path in ("/", "/queue/join", EVENT, "/gradio_api/heartbeat/x"):
+            status, _, _ = page.send("GET", path, Host=host, Sec_WebSocket_Version="13", **upgrade)
+            assert status == 403
+
+
+def test_idle_connections_do_not_stop_the_page(page: Client) -> None:
+    path = page.upload(encoded(shirt()))
+    idle = [socket.create_connection(("127.0.0.1", page.port)) for _ in range(300)]
+    assert page.event("input", [{"path": path} | META])[1]["success"]
+    for connection in idle:
+        connection.close()

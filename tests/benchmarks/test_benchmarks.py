@@ -198,6 +198,9 @@ def test_inference_compares_every_variant(benchmark: Run, monkeypatch: pytest.Mo
     assert {"eager", "compiled", "torch_export"} <= set(ways)
     assert ways["eager"] | {"ratio": 1.0, "largest_difference": 0.0, "other_classes": 0} == ways["eager"]
     assert ways["compiled"]["other_classes"] == 0
+    if "onnx_int8" in ways:  # without the extra `export` it is left out
+        assert 0 < ways["onnx_int8"]["bytes"] < 0.3 * ways["onnx"]["bytes"]
+        assert ways["onnx_int8"]["accuracy"] == pytest.approx(ways["eager"]["accuracy"], abs=0.02)
 
 
 @pytest.mark.real

@@ -39,7 +39,8 @@ def needs(form: Format) -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_every_format_agrees_and_takes_any_batch(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
     eager = Predictor.from_checkpoint(checkpoint).predict(IMAGES)
-    for form, ending in ENDINGS.items():
+    exact = {form: ending for form, ending in ENDINGS.items() if form != "onnx_int8"}
+    for form, ending in exact.items():
         needs(form)
         path = export(checkpoint, form)
         assert path == checkpoint.parents[1] / f"export/cnn{ending}"
@@ -51,11 +52,11 @@ def test_every_format_agrees_and_takes_any_batch(checkpoint: Path, capsys: pytes
         card = path.with_name(f"{path.name}.md").read_text()
         assert all(name in card for name in CLASSES)
         assert "synthetic silhouettes" in card, "it says what it was trained on"
-    assert capsys.readouterr().out.count("\ndone") == 3
+    assert capsys.readouterr().out.count("\ndone") == len(exact)
     with pytest.raises(UserError, match="exists already"):
         export(checkpoint, "safetensors")
     halves = export(checkpoint, "safetensors", checkpoint.parent / "half", half=True)
-    assert halves.stat().st_size < path.stat().st_size
+    assert halves.stat().st_size < path.with_name("cnn.safetensors").stat().st_size
     with pytest.raises(UserError, match="--half"):
         export(checkpoint, "onnx", half=True)
 
@@ -108,7 +109,7 @@ class Harmful:
         return Path.touch, (self.path,)
 
 
-@pytest.mark.parametrize("ending", [".ckpt", ".pt2", ".safetensors", ".onnx", ".pkl"])
+@pytest.mark.parametrize("ending", [".ckpt", ".pt2", ".safetensors", ".onnx", ".html", ".pkl"])
 def test_nothing_is_unpickled(ending: str, tmp_path: Path) -> None:
     if ending == ".onnx":
         needs("onnx")

@@ -6,7 +6,7 @@ from pathlib import Path
 from fmnist_pl.reporting import report_figures
 
 FIGURES = {entry.name for entry in report_figures.FIGURES}
-TABLES = {"classification_report.txt", "classification_report.csv", "predictions.csv", "report.html"}
+TABLES = {"classification_report.txt", "classification_report.csv", "predictions.csv", "findings.json", "report.html"}
 
 
 def files_in(folder: Path) -> set[str]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,3 +26,11 @@ class Recorder(Callback):
         path = Path(os.environ["RECORD"], f"{stage}-{trainer.current_epoch}-{trainer.global_rank}")
         with path.open("a") as file:
             file.writelines(hashlib.md5(image.numpy().tobytes()).hexdigest() + "\n" for image in images)
+
+
+class Pause(Callback):
+    """Makes the file ``paused`` in the first step, and then waits for ten minutes."""
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        Path("paused").touch()
+        time.sleep(600)

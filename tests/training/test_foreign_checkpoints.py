@@ -122,6 +122,7 @@ NOT_RESUMABLE = {
     "no loop": put("loops", {}),
     "a loop is a list": put("loops/fit_loop", []),
     "a counter is missing": drop("loops/fit_loop/epoch_progress/current"),
+    "a switch of a loop is missing": drop("loops/fit_loop/epoch_loop.val_loop.batch_progress/is_last_batch"),
     "a counter is a word": put("loops/fit_loop/epoch_progress/current/completed", "x"),
     "the position is a word": put("loops/fit_loop/state_dict/combined_loader/0/next_batch", "x"),
     "a callback's state is a word": put("callbacks/Stopwatch", "x"),

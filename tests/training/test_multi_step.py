@@ -43,7 +43,7 @@ def all_equal(one: Any, two: Any) -> bool:
 
 def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
     accumulator = EventAccumulator(str(folder)).Reload()
-    tags = [tag for tag in accumulator.Tags()["scalars"] if not tag.endswith("images_per_second")]
+    tags = [tag for tag in accumulator.Tags()["scalars"] if not tag.endswith(("images_per_second", "train_seconds"))]
     # a run leaves several files, which are read in any order if they were begun in the same second
     return {tag: sorted((event.step, event.value) for event in accumulator.Scalars(tag)) for tag in tags}
 

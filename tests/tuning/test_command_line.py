@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fmnist_pl.config import CONFIG_FOLDER
 from fmnist_pl.errors import UserError
 from fmnist_pl.tuning import Search, main
 from fmnist_pl.tuning.command_line import SEARCH_FOLDER, parse
@@ -37,6 +38,15 @@ def test_a_dotted_flag_adds_to_the_file() -> None:
     assert search.space["optimizer.init_args.lr"] == {"float": {"low": 1e-5, "high": 1}}
     with pytest.raises(UserError, match="lacks its value"):
         parse(["--overrides.trainer.max_epochs"])
+
+
+def test_a_class_stays_as_it_is_written(tmp_path: Path) -> None:
+    block = {"class_path": "fmnist_pl.models.DenseClassifier", "init_args": {"hidden_sizes": [8]}}
+    path = tmp_path / "own.yaml"
+    path.write_text(f"base: dense.yaml\noverrides: {{model: {block}}}\nspace: {{model: {{categorical: [{block}]}}}}\n")
+    search = parse(["--config", str(path), "--refit-overrides.model", str(block)])
+    assert search.overrides == search.refit_overrides == {"model": block}
+    assert search.space == {"model": {"categorical": [block]}}
 
 
 def test_names_are_looked_up_and_name_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +127,10 @@ def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         (["--space.trainer.max_epoch", "{int: {low: 1, high: 2}}"], "space.trainer.max_epoch: .*max_epoch"),
         (["--points", "[{data.batch_size: 3}]"], "data.batch_size is 3"),
         (["--overrides.data.val_fraction", "0", "--points", "[]"], "data.val_fraction is 0"),
-        (["--overrides.trainer.devices", "2"], "overrides.trainer.devices"),
+        (["--overrides.trainer.devices", "2"], "overrides: trainer.devices is 2, .*--workers"),
+        (["--overrides.trainer.num_nodes", "2"], "overrides: trainer.num_nodes is 2, .*--workers"),
+        (["--refit-overrides.trainer.devices", "2"], "refit_overrides: trainer.devices is 2, .*train.py"),
+        (["--space.trainer.devices", "{categorical: [1, 2]}"], "space.trainer.devices: .*is 2, .*--workers"),
         (["--refit-resume", "true", "--keep", "0"], "refit_resume .*keep"),
         (["--n-trials", "1000000000"], "n_trials is 1000000000: give at most 1,000,000"),
         (["--repeats", "1000000000"], "repeats is 1000000000: give at most 100"),
@@ -180,6 +193,10 @@ LAUGHS = "a0: &a0 [1, 1]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] *
         b"{3: 4}\n",
         b"base: dense.yaml\nspace: {x: {categorical: [2020-01-01, !!binary aGk=]}}\n",
         b"base: dense.yaml\nspace: [1]\n",
+        b"base: dense.yaml\nsampler_args: null\n",
+        b"base: dense.yaml\nstages: null\n",
+        b"base: dense.yaml\nspace: {optimizer: {categorical: {a: {class_path: torch.optim.SGD, init_args: [1]}}}}\n",
+        b"base: dense.yaml\noverrides: {optimizer: {class_path: torch.optim.SGD, init_args: [1]}}\n",
         b"base: !!python/object/apply:os.system [id]\n",
     ],
 )
@@ -209,3 +226,19 @@ def test_a_sampler_that_needs_more_than_is_installed(
         rf"error: .*\b{sampler} needs .*{package}: pip install -e '.\[samplers\]'.*\n", capsys.readouterr().err
     )
     assert not list(tmp_path.rglob("trial_*")), "nothing was trained"
+
+
+def test_the_storage_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FMNIST_STORAGE", "postgresql://me:secret@host/x")
+    assert parse([]).storage == "postgresql://me:secret@host/x"
+    assert parse(["--storage", "sqlite:///x.db"]).storage == "sqlite:///x.db"
+    monkeypatch.setenv("FMNIST_STORAGE", "")
+    assert parse([]).storage is None
+
+
+def test_a_base_config_for_several_devices_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = tmp_path / "two.yaml"
+    base.write_text((CONFIG_FOLDER / "dense.yaml").read_text().replace("trainer:", "trainer:\n  devices: 2"))
+    space = ["--space.optimizer.init_args.lr", "{categorical: [0.1, 0.01]}"]
+    assert main(["--base", str(base), *space, "--folder", str(tmp_path)]) == 1
+    assert re.match("error: .*trainer.devices is 2, .*--workers", capsys.readouterr().err)

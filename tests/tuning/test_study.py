@@ -1,8 +1,10 @@
 """A study without training: which trials are claimed, by whom, and how many."""
 
+import socket
 import time
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 import optuna
@@ -197,6 +199,20 @@ def test_a_heartbeat_that_does_not_change_is_death(monkeypatch: pytest.MonkeyPat
     assert monitor.has_stopped(trial)
     beating = optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs={"heartbeat": 2})
     assert not monitor.has_stopped(beating)
+
+
+def test_a_lock_file_says_nothing_about_another_machine(queue: Callable[..., TrialQueue], tmp_path: Path) -> None:
+    """The folder may be on a shared disk whose locks hold on one machine alone."""
+    trials = queue(storage=f"sqlite:///{tmp_path}/study.db")
+    folder = tmp_path / "tune/quick/workers"
+    folder.mkdir(parents=True)
+    for host, is_claimed in (("elsewhere", True), (socket.gethostname(), False)):
+        worker = f"{host}-123-abcdef"
+        (folder / f"{worker}.lock").touch()  # free, as it looks from here
+        trial = trials.claim(worker)
+        assert trial is not None
+        trials.requeue_lapsed()
+        assert trials.holds(worker, trial) is is_claimed
 
 
 @pytest.mark.parametrize("sampler", ["random", "grid"])

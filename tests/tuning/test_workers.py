@@ -143,7 +143,7 @@ def test_ctrl_c_then_the_same_command(
     stopped = wait_for(lambda: running(home))[0]
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=90)
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert re.search("of 4 trials are done.* same command", err)
     assert "Traceback" not in err
     trials = trials_of(home)

@@ -13,6 +13,7 @@ from fmnist_pl.training.callbacks.step_seeds import StepSeeds
 from fmnist_pl.training.callbacks.stop_at_accuracy import StopAtAccuracy
 from fmnist_pl.training.callbacks.stopwatch import Stopwatch
 from fmnist_pl.training.checkpoints import BestCheckpoint, LastCheckpoint
+from fmnist_pl.training.signals import StopOnSignal
 
 __all__ = ["StopAtAccuracy", "fit_callbacks", "progress_bar"]
 
@@ -46,5 +47,7 @@ def fit_callbacks(data: FashionMNISTDataModule, config: Namespace) -> list[Callb
     if trainer.enable_checkpointing is not False and data.has_validation:
         callbacks.append(BestCheckpoint())
     if trainer.enable_checkpointing is not False:
-        callbacks.append(LastCheckpoint())  # after the best one, whose state it saves
+        stop = StopOnSignal()
+        # from the start of the training on; and after the best checkpoint, whose state is saved
+        callbacks = [stop, *callbacks, LastCheckpoint(stop)]
     return callbacks

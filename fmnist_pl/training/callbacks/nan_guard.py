@@ -14,7 +14,7 @@ class NanGuard(Callback):
     """Stops the run at a loss that is not finite and names the step; the checkpoints stay as they are.
 
     Losses are checked together every ``log_every_n_steps`` steps, so that a GPU is not synchronised at each step; the
-    weights before each validation and at the end of each epoch, when checkpoints are written.
+    weights before each validation, at the end of each epoch and before a checkpoint is written.
     """
 
     def __init__(self) -> None:
@@ -32,6 +32,9 @@ class NanGuard(Callback):
         self._check_weights(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._check_weights(trainer, pl_module)
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         self._check_weights(trainer, pl_module)
 
     def _check_weights(self, trainer: Trainer, pl_module: LightningModule) -> None:

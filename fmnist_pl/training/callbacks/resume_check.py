@@ -106,9 +106,11 @@ def _compare(saved: Any, fresh: Any, where: str, trainer: Trainer) -> None:
 
 def _may_be_missing(fresh: Any, where: str) -> bool:
     """Whether an older release of Lightning or PyTorch may lack it: the new training then uses its own value."""
-    if fresh is None or isinstance(fresh, bool):
+    if where.startswith("lr_schedulers"):
+        return not isinstance(fresh, Mapping)
+    if where.endswith(".state_dict"):  # the position in an epoch: a checkpoint before its first step has none
         return True
-    return where.startswith(("loops", "lr_schedulers")) and not isinstance(fresh, Mapping)
+    return fresh is None or (isinstance(fresh, bool) and where.startswith("optimizer_states"))
 
 
 def _is_same_kind(saved: Any, fresh: Any) -> bool:

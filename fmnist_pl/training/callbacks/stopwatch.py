@@ -25,13 +25,14 @@ class Stopwatch(Callback):
         self.epoch_images_per_second = 0.0
         self._fit_start = self._epoch_start = 0.0
         self._validation = 0.0
-        self._batches = 0
+        self._batches = self._batch_size = 0
 
     @property
     def images_per_second(self) -> float:
         return self.images / self.step_seconds if self.step_seconds else 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._batch_size = trainer.datamodule.batch_size
         # a run resumed in the middle of an epoch does not start that epoch again
         self._fit_start = self._epoch_start = time.perf_counter()
 
@@ -52,11 +53,11 @@ class Stopwatch(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         now = time.perf_counter()
         seconds = now - self._epoch_start - self._validation
-        data = trainer.datamodule
-        images = min(len(data.train_data), self._batches * data.batch_size)
+        images = min(len(trainer.datamodule.train_data), self._batches * self._batch_size)
         self.epoch_images_per_second = images / seconds
         self.step_seconds += seconds
         self.images += images
+        self._batches = 0
         pl_module.log("train/images_per_second", self.epoch_images_per_second, sync_dist=True)  # the mean over ranks
         self.seconds += now - self._fit_start
         self._fit_start = now
@@ -65,7 +66,13 @@ class Stopwatch(Callback):
         self.seconds += time.perf_counter() - self._fit_start  # the last epoch's checkpoints
 
     def state_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in SAVED}
+        state = {name: getattr(self, name) for name in SAVED}
+        if self._batches:  # in the middle of an epoch
+            now = time.perf_counter()
+            state["seconds"] += now - self._fit_start
+            state["step_seconds"] += now - self._epoch_start - self._validation
+            state["images"] += self._batches * self._batch_size
+        return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         for name, value in state_dict.items():
