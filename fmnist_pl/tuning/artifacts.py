@@ -27,7 +27,7 @@ def draw_artifacts(best_epoch: CollectBestEpoch) -> list[Path]:
         best_epoch: Callback of the training, which has ended.
 
     Returns:
-        The figures and the checkpoint of the best epoch; none if there were no validation images.
+        The figures, and the checkpoint of the best epoch if the training saved it.
     """
     from fmnist_pl.reporting import figures, report_figures  # matplotlib takes a second to import
 
@@ -40,7 +40,8 @@ def draw_artifacts(best_epoch: CollectBestEpoch) -> list[Path]:
     entries = [entry for entry in report_figures.FIGURES if entry.name in FIGURES]
     drawn = figures.draw_figures(entries, inputs)
     figures.write_figures(drawn.values(), run)
-    return [*(run / f"{name}.png" for name in FIGURES), run / CHECKPOINT_FOLDER / CHECKPOINT]
+    files = [*(run / f"{name}.png" for name in FIGURES), run / CHECKPOINT_FOLDER / CHECKPOINT]
+    return [path for path in files if path.is_file()]
 
 
 def upload_artifacts(plan: Plan, trial: optuna.Trial, files: list[Path]) -> None:
@@ -48,6 +49,9 @@ def upload_artifacts(plan: Plan, trial: optuna.Trial, files: list[Path]) -> None
 
     Optuna adds the entry before it copies the file. A worker that is killed between the two leaves an entry without a
     file; the next attempt of the trial writes that file.
+
+    Raises:
+        OSError: The disk is full.
     """
     if not files:
         return

@@ -114,11 +114,12 @@ def track_end(queue: TrialQueue, files: Iterable[Path]) -> None:
     parent = track_trials(queue)
     if parent is not None:
         finished = sum(trial.state.is_finished() for trial in queue.trials())
+        is_complete = finished >= queue.plan.budget or queue.is_out_of_patience
         best = next(iter(queue.ranked()), None)
         metrics = {"trials": float(finished)} | ({} if best is None else _values(queue.plan, best))
         search = asdict(queue.plan.search) | {"folder": str(queue.plan.search.folder)}
         del search["storage"]  # it may hold a password
-        parent.finish(metrics, search, files, is_complete=finished >= queue.plan.budget)
+        parent.finish(metrics, search, files, is_complete=is_complete)
 
 
 def _child(plan: Plan, trial: FrozenTrial) -> Child:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -73,8 +72,9 @@ class Worker:
         try:
             with heartbeat:
                 values = self._objective(trial)
-                files = draw_artifacts(self._objective.best_epoch) if queue.is_among_best(trial, values) else []
-                end = partial(self._complete, trial, values, files)
+                if queue.is_among_best(trial, values):
+                    upload_artifacts(queue.plan, trial, draw_artifacts(self._objective.best_epoch))
+                end = partial(queue.study.tell, trial, values)  # Optuna accepts no artifact after it
         except optuna.TrialPruned:
             end = partial(queue.study.tell, trial, state=TrialState.PRUNED)
         except (StoppedError, KeyboardInterrupt, SystemExit) as error:
@@ -92,10 +92,6 @@ class Worker:
                 return  # the claim lapsed while this machine was suspended, say, and another worker has the trial
             end()
         self._clean_up(trial.number)
-
-    def _complete(self, trial: optuna.Trial, values: list[float], artifacts: list[Path]) -> None:
-        upload_artifacts(self._queue.plan, trial, artifacts)  # first: a trial that has ended accepts none
-        self._queue.study.tell(trial, values)
 
     def _give_back(self, trial: optuna.Trial) -> None:
         """Requeue a trial; its attempt does not count."""

@@ -42,7 +42,7 @@ FIT = [
 ]  # fmt: skip
 SPACE = {"optimizer.init_args.lr": {"float": {"low": 1e-4, "high": 1e-2, "log": True}}}
 STUDY = "study"
-PARETO_FIGURE = "fmnist_pl.tuning.figures.pareto_figure"
+PARETO_FIGURE = "fmnist_pl.tuning.display.figures.pareto_figure"
 
 
 def prepare(folder: Path) -> dict[str, Save]:

@@ -125,7 +125,7 @@ def test_a_fit_with_a_limit_on_the_size_of_files(tmp_path: Path) -> None:
 def test_a_search_with_a_limit_on_the_size_of_files(tmp_path: Path) -> None:
     folder = tmp_path / "here"
     folder.mkdir()
-    no_other_large_file = ["--overrides.trainer.enable_checkpointing", "false"]
+    no_other_large_file = ["--overrides.trainer.enable_checkpointing", "false", "--keep", "0"]
     assert_one_line(run([*TUNE, *no_other_large_file], folder, largest_file=3))
     assert (folder / "runs/tune/full/journal.log").stat().st_size == 3 * 1024, "the last line was cut"
     done = run(TUNE, folder)

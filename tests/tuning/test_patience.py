@@ -151,6 +151,7 @@ def _no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fmnist_pl.tuning.worker.draw_artifacts", lambda best_epoch: [])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_no_figures")
 def test_a_search_out_of_patience_from_end_to_end(
     quick: Callable[..., Search], capsys: pytest.CaptureFixture[str]
