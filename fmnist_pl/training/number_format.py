@@ -1,7 +1,7 @@
 """Choose the number format of a training. On a CPU, bf16 is selected only if it is faster there, and right.
 
 A CPU's flags do not say so: with the same flags, one computes convolutions in bf16 1.8 times as fast as in float32,
-another 0.7 times as fast (issue 15). A convolution like the networks' own is timed once and its result is kept in the
+another 0.7 times as fast. A convolution like the networks' own is timed once and its result is kept in the
 user's cache folder, so that the choice is the same in every later run.
 """
 
