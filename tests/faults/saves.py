@@ -22,6 +22,7 @@ from fmnist_pl.training import commands
 from fmnist_pl.training.checkpoints import LastCheckpoint
 from fmnist_pl.training.options import Options
 from fmnist_pl.training.run_folder import RunRecorder, run_folder, write_history, write_metrics
+from fmnist_pl.training.signals import StopOnSignal
 from fmnist_pl.tuning import Search
 from fmnist_pl.tuning.liveness import WorkerLock
 from fmnist_pl.tuning.plan import Plan, base_config
@@ -55,7 +56,7 @@ def prepare(folder: Path) -> dict[str, Save]:
     def save_checkpoint(time: int) -> None:
         with torch.no_grad():
             next(model.parameters()).fill_(time)
-        LastCheckpoint().on_train_epoch_end(trainer, model)
+        LastCheckpoint(StopOnSignal()).on_train_epoch_end(trainer, model)
 
     def save_config(time: int) -> None:
         RunRecorder(options.plain_config | {"seed_everything": time}).setup(trainer, model, "fit")
@@ -82,13 +83,13 @@ def prepare(folder: Path) -> dict[str, Save]:
     return dict(zip(KINDS, saves, strict=True))
 
 
-def _save_report(inputs: ReportInputs, figures: Any, folder: Path) -> Save:
+def _save_report(inputs: ReportInputs, found: Any, figures: Any, folder: Path) -> Save:
     """The report of a fit; the second time with the probabilities in reverse order."""
     had = inputs.evaluation
     evaluation = Evaluation(had.labels, had.probabilities[::-1].copy(), had.class_names)
     other = dataclasses.replace(inputs, evaluation=evaluation, metrics=inputs.metrics | {"seed": 1})
     versions = [(inputs, figures), (other, draw_figures(FIGURES, other))]
-    return lambda time: write_report(*versions[time], folder)
+    return lambda time: write_report(versions[time][0], found, versions[time][1], folder)
 
 
 def _save_trial(folder: Path) -> Save:
