@@ -113,7 +113,7 @@ class FashionMNISTDataModule(LightningDataModule):
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Leave a batch on the device where the loader made it; only Lightning's example images are moved."""
         tensors = batch[0] if isinstance(batch, list) else batch
-        if isinstance(tensors, tuple) and all(tensor.device == device for tensor in tensors):
+        if isinstance(tensors, tuple) and all(tensor is None or tensor.device == device for tensor in tensors):
             return batch
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
 

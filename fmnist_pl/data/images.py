@@ -9,21 +9,30 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Images and their labels: uint8 (N, 1, 28, 28) and int64 (N,)."""
+    """Images and their labels: uint8 (N, 1, 28, 28) and int64 (N,).
+
+    Args:
+        images: The images.
+        labels: Their classes.
+        targets: Probabilities of the classes (N, 10) to train on instead of the labels, float32.
+    """
 
     images: Tensor
     labels: Tensor
+    targets: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def part(self, indices: Tensor) -> "LabelledImages":
         """Select the images at these positions (M,), in this order."""
-        return LabelledImages(self.images[indices], self.labels[indices])
+        targets = None if self.targets is None else self.targets[indices]
+        return LabelledImages(self.images[indices], self.labels[indices], targets)
 
     def to(self, device: torch.device) -> "LabelledImages":
         """Copy to a device; no copy is made if the data is there already."""
-        return LabelledImages(self.images.to(device), self.labels.to(device))
+        targets = None if self.targets is None else self.targets.to(device)
+        return LabelledImages(self.images.to(device), self.labels.to(device), targets)
 
 
 @dataclass(frozen=True)
@@ -36,8 +45,17 @@ class TrainAndTest:
 
 
 class Batch(NamedTuple):
-    """Normalised float images (B, 1, 28, 28), int64 labels (B,), and their positions (B,) in the data set."""
+    """Normalised float images (B, 1, 28, 28), int64 labels (B,), and their positions (B,) in the data set.
+
+    ``targets`` are probabilities of the classes (B, 10) to train on instead of the labels.
+    """
 
     images: Tensor
     labels: Tensor
     positions: Tensor
+    targets: Tensor | None = None
+
+    @property
+    def goal(self) -> Tensor:
+        """What the loss compares the logits with: the targets if there are any, else the labels."""
+        return self.labels if self.targets is None else self.targets

@@ -138,7 +138,9 @@ class BatchLoader:
         else:
             parts = [normalise(self._augment(part, first + n)) for n, part in enumerate(images.split(sizes))]
         positions = [batch.to(self.device) for batch in batches]
-        return [Batch(*parts) for parts in zip(parts, labels.split(sizes), positions, strict=True)]
+        all_targets = self.data.targets
+        targets = [None] * len(sizes) if all_targets is None else all_targets[indices].to(self.device).split(sizes)
+        return [Batch(*parts) for parts in zip(parts, labels.split(sizes), positions, targets, strict=True)]
 
     def _augment(self, images: Tensor, number: int) -> Tensor:
         assert self.augment is not None

@@ -167,15 +167,20 @@ class Classifier(LightningModule):
     def shared_step(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor]:
         """Mean loss and float32 logits (B, 10) of a batch of ``train``, ``val`` or ``test``."""
         if stage == "train":
-            return (self.captured or self.training_loss)(batch.images, batch.labels)
+            return (self.captured or self.training_loss)(batch.images, batch.goal)
         logits = self(batch.images).float()
         # the plain loss, so that runs with different smoothing or weights can be compared
         return F.cross_entropy(logits, batch.labels), logits
 
-    def training_loss(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean loss and float32 logits (B, 10) of training images (B, 1, 28, 28) with labels (B,)."""
+    def training_loss(self, images: Tensor, goal: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean loss and float32 logits (B, 10) of training images (B, 1, 28, 28).
+
+        Args:
+            images: The images.
+            goal: Labels (B,) or probabilities of the classes (B, 10).
+        """
         logits = (self.compiled or self)(images).float()
-        loss = F.cross_entropy(logits, labels, self.class_weights, label_smoothing=self.label_smoothing)
+        loss = F.cross_entropy(logits, goal, self.class_weights, label_smoothing=self.label_smoothing)
         return loss, logits
 
     def _measured_step(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor]:

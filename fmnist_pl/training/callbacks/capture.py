@@ -77,22 +77,22 @@ class _TrainingLoss(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, images: Tensor, labels: Tensor) -> LossAndLogits:
-        return self.model.training_loss(images, labels)
+    def forward(self, images: Tensor, goal: Tensor) -> LossAndLogits:
+        return self.model.training_loss(images, goal)
 
 
 def _captured(trainer: Trainer, model: Classifier) -> Callable[[Tensor, Tensor], LossAndLogits]:
     """`Classifier.training_loss` by a CUDA graph; its backward pass is another one."""
-    sample_images, sample_labels, _ = typical_batch(trainer)
+    sample_images, sample_goal, _ = typical_batch(trainer)
     with unchanged(trainer, model), trainer.precision_plugin.train_step_context():
         graphed: Any = torch.cuda.make_graphed_callables(
-            _TrainingLoss(model), (sample_images, sample_labels), allow_unused_input=True
+            _TrainingLoss(model), (sample_images, sample_goal), allow_unused_input=True
         )
 
-    def training_loss(images: Tensor, labels: Tensor) -> LossAndLogits:
+    def training_loss(images: Tensor, goal: Tensor) -> LossAndLogits:
         if images.shape != sample_images.shape:
-            return model.training_loss(images, labels)
-        loss, logits = graphed(images, labels)
+            return model.training_loss(images, goal)
+        loss, logits = graphed(images, goal)
         return loss.clone(), logits.detach().clone()  # the next step writes to the same memory
 
     return training_loss

@@ -51,10 +51,10 @@ class Compile(Callback):
 
 def _warm_up(trainer: Trainer, model: Classifier) -> None:
     """Compile forward and backward on one batch."""
-    images, labels, sizes = typical_batch(trainer)
+    images, goal, sizes = typical_batch(trainer)
     if len(sizes) > 1:
         torch._dynamo.maybe_mark_dynamic(images, 0)  # one compilation for batches of either size
     with unchanged(trainer, model):
         with trainer.precision_plugin.train_step_context():
-            loss, _ = model.training_loss(images, labels)
+            loss, _ = model.training_loss(images, goal)
         torch.autograd.grad(loss, [p for p in model.parameters() if p.requires_grad])

@@ -12,7 +12,7 @@ from fmnist_pl.models.classifier import Classifier
 
 
 def typical_batch(trainer: Trainer) -> tuple[Tensor, Tensor, set[int]]:
-    """Images (B, 1, 28, 28) and labels (B,) of a batch of the most frequent size, and all sizes of the epoch's batches.
+    """Images (B, 1, 28, 28) and goal of a batch of the most frequent size, and all sizes of the epoch's batches.
 
     They are copies, on the training device.
     """
@@ -21,7 +21,7 @@ def typical_batch(trainer: Trainer) -> tuple[Tensor, Tensor, set[int]]:
     (size, _), *_ = sizes.most_common(1)
     batch = trainer.precision_plugin.convert_input(next(iter(loader)))
     batch = batch[0] if isinstance(batch, list) else batch  # the first batch is one of the largest
-    return batch.images[:size].clone(), batch.labels[:size].clone(), set(sizes)
+    return batch.images[:size].clone(), batch.goal[:size].clone(), set(sizes)
 
 
 @contextmanager
