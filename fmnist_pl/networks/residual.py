@@ -62,9 +62,7 @@ class ResidualCNN(nn.Sequential):
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions with batch norm, added to the input: (B, C, H, W) to (B, C', H / stride, W / stride)."""
 
-    def __init__(
-        self, channels: int, out_channels: int, stride: int, activation: Activation, squeeze: float
-    ) -> None:
+    def __init__(self, channels: int, out_channels: int, stride: int, activation: Activation, squeeze: float) -> None:
         super().__init__()
         last_norm = nn.BatchNorm2d(out_channels)
         nn.init.zeros_(last_norm.weight)
