@@ -22,6 +22,7 @@ class SeparableCNN(nn.Sequential):
     Args:
         stem: Filters of the first convolution, an ordinary one.
         stages: For each stage, the filters of its convolutions. The image is halved between two stages.
+        stem_stride: Stride of the first convolution; 2 leaves a quarter of the work.
         kernel_size: Side of the kernels.
         activation: After each batch norm.
         squeeze: Hidden units of squeeze-and-excitation as a fraction of the filters; 0 for none.
@@ -35,6 +36,7 @@ class SeparableCNN(nn.Sequential):
         self,
         stem: int = 16,
         stages: list[list[int]] = [[32, 32], [64, 64], [128, 128]],  # noqa: B006  (never changed)
+        stem_stride: int = 1,
         kernel_size: int = 3,
         activation: Activation = "relu",
         squeeze: float = 0.0,
@@ -44,7 +46,7 @@ class SeparableCNN(nn.Sequential):
             raise UserError(f"model.stages is {stages}: give 1 to {MAX_STAGES} lists of filters, none of them empty")
         if kernel_size % 2 == 0:
             raise UserError(f"model.kernel_size is {kernel_size}: give an odd number")
-        convolution = nn.Conv2d(1, stem, kernel_size, padding=kernel_size // 2, bias=False)
+        convolution = nn.Conv2d(1, stem, kernel_size, stem_stride, padding=kernel_size // 2, bias=False)
         layers: list[nn.Module] = [convolution, nn.BatchNorm2d(stem), ACTIVATIONS[activation]()]
         channels = stem
         for stage, filters in enumerate(stages, 1):
@@ -58,7 +60,7 @@ class SeparableCNN(nn.Sequential):
 
 
 class SeparableConvolution(nn.Module):
-    """A depthwise and a 1x1 convolution, optional 2x2 max-pool, batch norm, activation: (B, C, H, W) to (B, C', H', W')."""
+    """A depthwise and a 1x1 convolution, 2x2 max-pool, batch norm, activation: (B, C, H, W) to (B, C', H', W')."""
 
     def __init__(
         self, channels: int, out_channels: int, kernel_size: int, pool: bool, activation: Activation, squeeze: float
