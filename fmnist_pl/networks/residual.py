@@ -11,9 +11,9 @@ from fmnist_pl.networks.layers import ACTIVATIONS, Activation, SqueezeExcitation
 class ResidualCNN(nn.Sequential):
     """A convolution, stages of residual blocks, a mean over the image: (B, 1, 28, 28) to logits (B, 10).
 
-    With the defaults this is ResNet-20 (He et al. 2016, section 4.2), with shortcuts that average 2x2 pixels before a 1x1
-    convolution (He et al. 2019, ResNet-D). The last batch norm of each block starts at zero, so each block starts as the
-    identity (Goyal et al. 2017).
+    With the defaults this is ResNet-20 (He et al. 2016, section 4.2), with shortcuts that average 2x2 pixels before a
+    1x1 convolution (ResNet-D, He et al. 2019). The last batch norm of each block starts at zero, so each block starts
+    as the identity (Goyal et al. 2017).
 
     Args:
         filters: Filters of the convolutions of each stage. The image is halved at the beginning of each but the first.
