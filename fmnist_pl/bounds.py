@@ -54,6 +54,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "model.stages": FILTERS,
     "model.blocks_per_stage": (1, 100),
     "model.stem_stride": (1, 2),
+    "model.repeats": (1, 100),
     "model.squeeze": FRACTION,
     "model.stem_kernel": KERNEL,
     "model.conv_dropout": FRACTION,
