@@ -25,8 +25,8 @@ class SeparableCNN(nn.Sequential):
         stem_stride: Stride of the first convolution; 2 leaves a quarter of the work.
         kernel_size: Side of the kernels.
         activation: After each batch norm.
-        repeats: How often a convolution that keeps the shape is applied, each time with the same kernels and a batch norm
-            of its own (Dehghani et al. 2019 share layers in this way): depth for few parameters.
+        repeats: How often a convolution that keeps the shape is applied, each time with the same kernels and a batch
+            norm of its own: depth for few parameters (Dehghani et al. 2019 share layers in this way).
         squeeze: Hidden units of squeeze-and-excitation as a fraction of the filters; 0 for none.
         dropout: Probability to drop a value before the last layer.
 
