@@ -92,7 +92,7 @@ def test_a_crop_is_a_slice_of_the_image_with_a_border() -> None:
 
 
 def mixed(augment: Augment, count: int = 2000) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Images of one grey each mixed: pixels (N, 784), targets (N, N) with a class for each image, and the greys (N,)."""
+    """Mix images of one grey: pixels (N, 784), targets (N, N) with a class for each image, and the greys (N,)."""
     greys = torch.arange(count) / count
     mixture = augment.mixture(torch.zeros(count, 1, 28, 28), torch.Generator().manual_seed(0))
     images = mixture.mix_images(greys.view(-1, 1, 1, 1).expand(-1, 1, 28, 28))

@@ -21,7 +21,7 @@ def classed(size: int = 103) -> LabelledImages:
 
 
 def seen(loader: BatchLoader) -> list[int]:
-    return [int(label) for a, b batch in loader for label in batch.labels]
+    return [int(label) for batch in loader for label in batch.labels]
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 3])
@@ -38,7 +38,7 @@ def test_every_image_once_over_all_ranks(world_size: int) -> None:
 def test_ranks_share_each_batch_of_one_process() -> None:
     one = [set(batch.labels.tolist()) for batch in BatchLoader(data(), 20, shuffle=True)]
     two = [BatchLoader(data(), 20, shuffle=True, rank=rank, world_size=2) for rank in range(2)]
-    together = [set(a.labels.tolist()) | set(b.labels.tolist()) for| set(b.tolist()) for a, b in zip(*two, strict=True)]
+    together = [set(a.labels.tolist()) | set(b.labels.tolist()) for a, b in zip(*two, strict=True)]
     assert one == together
 
 
