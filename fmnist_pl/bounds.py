@@ -38,6 +38,8 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "data.augment.zoom": (0.0, 0.9),
     "data.augment.brightness": FRACTION,
     "data.augment.erasing": FRACTION,
+    "data.distillation.weight": FRACTION,
+    "data.distillation.temperature": (0.01, 1000.0),
     "model.label_smoothing": FRACTION,
     "model.class_weights": NOT_NEGATIVE,
     "model.bias_lr_scale": NOT_NEGATIVE,
