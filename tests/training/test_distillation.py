@@ -73,7 +73,7 @@ def test_teachers_of_no_weight_change_nothing(teachers: list[str], fit: Fit, tmp
     assert not any(torch.equal(alone[name], some[name]) for name in alone)
 
 
-@pytest.mark.parametrize("steps", ["1", "4"])
+@pytest.mark.parametrize("steps", [pytest.param("1", marks=pytest.mark.slow), "4"])
 def test_a_student_resumes_bit_for_bit(
     teachers: list[str], fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: str
 ) -> None:
@@ -117,13 +117,7 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return lines[0]
 
 
-OTHER_SPLITS = {
-    "data.split_seed": "1",
-    "data.val_fraction": "0.2",
-    "data.num_folds": "5",
-    "data.synthetic_size": "700",
-    "data.train_limit": "300",
-}
+OTHER_SPLITS = {"data.split_seed": "1", "data.num_folds": "5"}
 
 
 @pytest.mark.parametrize("key", OTHER_SPLITS)

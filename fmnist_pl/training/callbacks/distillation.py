@@ -48,8 +48,9 @@ class Distill(Callback):
         started, device = time.perf_counter(), trainer.strategy.root_device
         teachers = read_teachers(data.distillation.teachers, vars(data) | {"source": data.loaded.source})
         teachers = [teacher.to(device) for teacher in teachers]
-        parts = {"validation": data.val_data, "training": data.train_data}
-        probabilities = {name: _probabilities(data, teachers, part, device) for name, part in parts.items() if len(part)}
+        parts = {"validation": data.val_data} if data.has_validation else {}
+        parts["training"] = data.train_data
+        probabilities = {name: _probabilities(data, teachers, part, device) for name, part in parts.items()}
         if not all(bool(each.isfinite().all()) for each in probabilities.values()):
             raise UserError(f"{TEACHERS}: their probabilities are not finite; give teachers that did not diverge")
         if trainer.is_global_zero:
