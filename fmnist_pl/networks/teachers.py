@@ -35,7 +35,7 @@ def _read(path: Path, data: Mapping[str, Any]) -> nn.Module:
     if key is not None:
         before, now = (json.dumps(block.get(key))[:100] for block in (checkpoint.config["data"], data))
         raise UserError(
-            f"{TEACHERS}: {path} was trained with data.{key} {before}, and data.{key} is {now} here, so it may have "
-            f"trained on validation images; give a teacher trained with --data.{key} {now}, or leave it out"
+            f"{TEACHERS}: {path} was trained with data.{key} {before}, and data.{key} is {now} here, so it "
+            f"trained on other images, perhaps on validation images of this run; give a teacher of --data.{key} {now}"
         )
     return network
