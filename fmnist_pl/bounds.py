@@ -31,6 +31,8 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "data.batch_size": IMAGES,
     "data.eval_batch_size": IMAGES,
     "data.split_seed": SEED,
+    "data.distillation.weight": FRACTION,
+    "data.distillation.temperature": (0.01, 1000.0),
     "data.augment.horizontal_flip": FRACTION,
     "data.augment.shift": FRACTION,
     "data.augment.rotation": (0.0, 180.0),
