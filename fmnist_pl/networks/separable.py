@@ -55,8 +55,8 @@ class SeparableCNN(nn.Sequential):
         for stage, filters in enumerate(stages, 1):
             for number, out_channels in enumerate(filters, 1):
                 pool = number == len(filters) and stage < len(stages)
-                options = {"kernel_size": kernel_size, "activation": activation, "squeeze": squeeze}
-                layers.append(SeparableConvolution(channels, out_channels, pool, repeats, **options))
+                shape = (channels, out_channels, kernel_size)
+                layers.append(SeparableConvolution(*shape, pool, repeats, activation, squeeze))
                 channels = out_channels
         layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels, len(CLASSES))]
         super().__init__(*layers)
@@ -73,9 +73,9 @@ class SeparableConvolution(nn.Module):
         self,
         channels: int,
         out_channels: int,
+        kernel_size: int,
         pool: bool,
         repeats: int,
-        kernel_size: int,
         activation: Activation,
         squeeze: float,
     ) -> None:
