@@ -1,6 +1,7 @@
 """Definition of a search: every key of a file in configs/search, every flag of tune.py."""
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -31,6 +32,36 @@ LARGEST_SAMPLER_ARGUMENT = 100_000
 
 
 @dataclass(frozen=True)
+class Limits:
+    """Limits on the network of a trial, which is measured before it trains.
+
+    Args:
+        parameters: Most parameters, counted as in metrics.json, those that are not trained too; null for no limit.
+        flops: Most floating-point operations of the convolutions and matrix products for one image, forward pass only,
+            two per multiply-add; null for no limit.
+
+    Raises:
+        UserError: A limit is less than 1, or not finite.
+    """
+
+    parameters: int | None = None
+    flops: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, limit in self.given.items():
+            if not 1 <= limit < math.inf:
+                raise UserError(f"limits.{name} is {limit}: give at least 1, or null for no limit")
+
+    @property
+    def given(self) -> dict[str, float]:
+        """The limits that are not null, by name."""
+        return {name: limit for name, limit in asdict(self).items() if limit is not None}
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} <= {limit:,.12g}" for name, limit in self.given.items())
+
+
+@dataclass(frozen=True)
 class Search:
     """A search over the keys of a training config.
 
@@ -39,6 +70,7 @@ class Search:
         space: Distribution of each dotted config key that is searched (see configs/search/dense.yaml for all forms).
         stages: Small searches in sequence, each from the best of the previous one; their keys override these.
         overrides: Values for dotted keys of the base config, in the trials and the refit.
+        limits: Limits on the network. A larger one is not trained and not counted; other params are sampled instead.
         points: Params of the space to try first; keys that one omits are sampled.
         objectives: What to optimise: validation accuracy (maximised), number of parameters (minimised), or both.
         sampler: How the params of the next trial are chosen; null for tpe, or nsgaii with two objectives.
@@ -73,6 +105,7 @@ class Search:
     space: dict = field(default_factory=dict)
     stages: list[dict] = field(default_factory=list)
     overrides: dict = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
     points: list[dict] = field(default_factory=list)
     objectives: list[Objective] = field(default_factory=lambda: ["accuracy"])
     sampler: Sampler | None = None
