@@ -55,7 +55,10 @@ class Sizes:
         """
         if not self.are_limited:
             return {}
-        model = self._space.apply(params, {"model": self._model})["model"]
+        try:
+            model = self._space.apply(params, {"model": self._model})["model"]
+        except UserError:
+            return {}
         return dict(_measured(json.dumps(model, sort_keys=True), tuple(self._limits.given)))
 
     def excess(self, params: Params) -> Excess:
@@ -102,7 +105,7 @@ class Sizes:
             excess = {} if is_open else self.excess(full)
             if is_over(excess):
                 raise UserError(
-                    f"points.{number} has {self._sizes_text(excess)}, and the search {self._keys_text(excess)}: "
+                    f"points.{number} has {self._sizes_text(excess)}, and the search has {self._keys_text(excess)}: "
                     "remove the point, or raise the limit"
                 )
 
@@ -127,8 +130,8 @@ class Sizes:
         """
         nearest = nearest or self._nearest or {}
         return UserError(
-            f"{what} are over the limits: the nearest network has {self._sizes_text(nearest)}, and the search "
-            f"{self._keys_text(nearest)}; raise the limit, or add smaller networks to the space, with a new --study-name"
+            f"{what} are over the limits: the nearest network has {self._sizes_text(nearest)}, and the search has "
+            f"{self._keys_text(nearest)}; raise the limit or add smaller networks to the space, with a new --study-name"
         )
 
     def _sizes_text(self, excess: Excess) -> str:

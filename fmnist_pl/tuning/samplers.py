@@ -13,11 +13,21 @@ from fmnist_pl.errors import UserError
 from fmnist_pl.tuning.plan import Plan
 from fmnist_pl.tuning.space import Params
 
+
+class QuietCmaEsSampler(samplers.CmaEsSampler):
+    """CMA-ES without its warning at each trial that it does not learn from constraints."""
+
+    def after_trial(self, *arguments: Any) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            super().after_trial(*arguments)
+
+
 SAMPLERS: dict[str, Callable[..., samplers.BaseSampler]] = {
     "tpe": samplers.TPESampler,
     "qmc": samplers.QMCSampler,
     "gp": samplers.GPSampler,
-    "cmaes": samplers.CmaEsSampler,
+    "cmaes": QuietCmaEsSampler,
     "nsgaii": samplers.NSGAIISampler,
     "random": samplers.RandomSampler,
     "grid": samplers.RandomSampler,  # never asked: `next_params` gives every parameter a value

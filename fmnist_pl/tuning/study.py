@@ -50,7 +50,8 @@ class TrialQueue:
 
     def trials(self, *states: TrialState) -> list[FrozenTrial]:
         """The trials so far, in the given states, or all."""
-        return [trial for trial in self.study.get_trials(deepcopy=False, states=states or None) if not is_rejected(trial)]
+        found = self.study.get_trials(deepcopy=False, states=states or None)
+        return [trial for trial in found if not is_rejected(trial)]
 
     def trial(self, number: int) -> FrozenTrial:
         """The trial of this number, as it is now."""
