@@ -141,6 +141,8 @@ class Search:
         if "seed" in self.sampler_args:
             raise UserError("sampler_args contains a seed: give --seed, from which the seed of each trial is derived")
         self._check_objectives()
+        if self.limits.given and self.sampler_name == "gp":
+            raise UserError("sampler gp proposes points over the limits again and again: give tpe, or remove limits")
         if self.refit_resume and self.refit and (self.keep < 1 or self.scores_per_trial > 1):
             raise UserError(
                 "refit_resume needs the best trial's weights: give keep at least 1, no folds and no repeats"

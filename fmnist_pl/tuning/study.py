@@ -174,7 +174,7 @@ class TrialQueue:
     def _is_within_limits(self, trial: optuna.Trial) -> bool:
         """Whether the network of a trial is within the limits; otherwise the trial ends here.
 
-        The sampler sees the excess as constraints. Of trials without a value, TPE learns from the pruned ones only.
+        The excess is written as constraints. TPE learns from them; of trials without a value it reads the pruned ones.
         """
         excess = self.plan.sizes.excess(trial.params)
         written = self.trial(trial.number).constraints  # of a worker that was killed here

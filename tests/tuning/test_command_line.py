@@ -131,6 +131,7 @@ def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         (["--limits.flops", ".nan"], "limits.flops is nan: give at least 1"),
         (["--limits.parameters", "many"], "limits.parameters: expected int; got many"),
         (["--limits.params", "3"], "limits.params"),
+        (["--limits.parameters", "3", "--sampler", "gp"], "sampler gp .*limits.*: give tpe"),
         (["--limits", "{params: 3}"], "limits.*params"),
         (["--limits.parameters", "1000"], "points.0 has 467,626 parameters, .*limits.parameters 1,000: remove"),
         (["--overrides.data.val_fraction", "0", "--points", "[]"], "data.val_fraction is 0"),

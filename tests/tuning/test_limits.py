@@ -99,7 +99,7 @@ def test_a_network_that_cannot_be_built_is_left_to_its_training() -> None:
     assert Sizes(AT_MOST_8, Space({RATE: GRID[RATE]}), model).of({RATE: 0.01}) == {}
 
 
-OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in ("qmc", "gp", "cmaes", "nsgaii")]
+OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in ("qmc", "cmaes", "nsgaii")]
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", *OTHERS])
