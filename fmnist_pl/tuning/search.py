@@ -1,6 +1,5 @@
 """Definition of a search: every key of a file in configs/search, every flag of tune.py."""
 
-import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -27,6 +26,7 @@ BOUNDS = {
 """Least and greatest value of each number."""
 MOST_STAGES = 50
 DEFAULT_TRIALS = 50  # budget of a search that names none; the help of n_trials says it too
+LARGEST_LIMIT = 1e15
 LARGEST_SAMPLER_ARGUMENT = 100_000
 """Samplers allocate memory by their numbers (``n_ei_candidates``)."""
 
@@ -41,7 +41,7 @@ class Limits:
             two per multiply-add; null for no limit.
 
     Raises:
-        UserError: A limit is less than 1, or not finite.
+        UserError: A limit is less than 1, or more than `LARGEST_LIMIT`.
     """
 
     parameters: int | None = None
@@ -49,8 +49,9 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name, limit in self.given.items():
-            if not 1 <= limit < math.inf:
-                raise UserError(f"limits.{name} is {limit}: give at least 1, or null for no limit")
+            if not 1 <= limit <= LARGEST_LIMIT:
+                shown = f"{limit}"[:40]
+                raise UserError(f"limits.{name} is {shown}: give 1 to {LARGEST_LIMIT:g}, or null for no limit")
 
     @property
     def given(self) -> dict[str, float]:

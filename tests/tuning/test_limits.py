@@ -23,6 +23,7 @@ from fmnist_pl.errors import UserError
 from fmnist_pl.models import CNNClassifier, NamedClassifier, StridedCNNClassifier
 from fmnist_pl.training.steps_per_execution import forward_flops
 from fmnist_pl.tuning import Limits, main
+from fmnist_pl.tuning.command_line import parse
 from fmnist_pl.tuning.limits import Sizes, is_rejected
 from fmnist_pl.tuning.space import Space
 from fmnist_pl.tuning.study import TrialQueue
@@ -210,6 +211,11 @@ def test_killed_in_the_middle_of_a_rejection(
     assert calls > 3
     assert len(trials.trials()) == 8
     assert all(trial.state.is_finished() for trial in trials.study.get_trials())
+
+
+def test_a_file_may_leave_limits_out(tmp_path: Path) -> None:
+    for written in (None, {}, {"parameters": None}):
+        assert parse(["--config", str(write_search(tmp_path / "s.yaml", limits=written))]).limits == Limits()
 
 
 def write_search(path: Path, **keys: Any) -> Path:
