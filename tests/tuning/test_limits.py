@@ -272,11 +272,13 @@ def test_killed_at_any_moment_the_budget_is_exact(
     command = ["--config", str(file), "--n-trials", "16"]
     for _ in range(4):
         before, process = len(trials_of(home)), tune_program(*command)
-        wait_for(lambda: process.poll() is not None or len(trials_of(home)) > before)  # noqa: B023
-        time.sleep(moments.uniform(0.0, 2.0))
-        workers = {process_of(trial) for trial in running(home)}
-        process.kill()
-        process.communicate()
+        try:
+            wait_for(lambda: process.poll() is not None or len(trials_of(home)) > before, seconds=300)  # noqa: B023
+            time.sleep(moments.uniform(0.0, 2.0))
+            workers = {process_of(trial) for trial in running(home)}
+        finally:
+            process.kill()
+            process.communicate()
         for worker in workers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker, signal.SIGKILL)
