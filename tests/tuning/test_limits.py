@@ -269,8 +269,8 @@ def test_killed_at_any_moment_the_budget_is_exact(
 ) -> None:
     file = write_search(tmp_path / "small.yaml", limits={"parameters": parameters(8)}, epochs=8, workers=2)
     home, moments = tmp_path / "runs/tune/small", random.Random(0)
-    command = ["--config", str(file), "--n-trials", "16"]
-    for _ in range(4):
+    command = ["--config", str(file), "--n-trials", "12"]
+    for _ in range(3):
         before, process = len(trials_of(home)), tune_program(*command)
         try:
             wait_for(lambda: process.poll() is not None or len(trials_of(home)) > before, seconds=300)  # noqa: B023
@@ -285,7 +285,7 @@ def test_killed_at_any_moment_the_budget_is_exact(
     process_end(tune_program(*command))
     counted = [trial for trial in trials_of(home) if not is_rejected(trial)]
     rejected = [trial for trial in trials_of(home) if is_rejected(trial)]
-    assert len(counted) == 16
+    assert len(counted) == 12
     assert {trial.state for trial in counted} <= {TrialState.COMPLETE, TrialState.FAIL}, "FAIL: killed twice"
     assert rejected
     assert not [trial for trial in rejected if (home / "trials" / f"trial_{trial.number:04}").exists()]
