@@ -84,7 +84,9 @@ def _leaves(node: Config, defaults: Mapping[str, Any], prefix: str = "") -> Iter
 
 
 def _defaults_of(maker: Any) -> dict[str, Any]:
-    """Default of each argument of a class; the fields of a dataclass as a mapping."""
+    """Default of each argument of a class; the fields of a dataclass as a mapping; empty for ``None``."""
+    if maker is None:  # a search may name a class by its last part alone
+        return {}
     defaults = {name: parameter.default for name, parameter in inspect.signature(maker).parameters.items()}
     return {name: vars(value) if hasattr(value, "__dataclass_fields__") else value for name, value in defaults.items()}
 

@@ -4,6 +4,8 @@ import dataclasses
 import os
 from typing import Any, NoReturn
 
+from jsonargparse import Namespace
+
 from fmnist_pl.config import CONFIG_FOLDER, find_config, read_yaml
 from fmnist_pl.console import OneLineErrorParser, read_value
 from fmnist_pl.errors import UserError
@@ -91,6 +93,10 @@ def _parser(study_name: str | None) -> SearchParser:
 
 
 def _values(parser: SearchParser, parsed: Any) -> dict[str, Any]:
+    if parsed.limits is None:
+        parsed.limits = Namespace()
+    if not isinstance(parsed.limits, Namespace):  # the parser checks it only if it is a mapping
+        raise UserError(f"limits is {str(parsed.limits)[:40]}: give parameters, flops or both, each with its limit")
     values: dict[str, Any] = parser.instantiate(parsed).as_dict()
     del values["config"]
     for field in dataclasses.fields(Search):  # the parser takes null for every key

@@ -1,6 +1,7 @@
 """Plan of a search: what follows from a search and its base config, computed once; and its check against train.py."""
 
 import json
+import math
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,9 +18,12 @@ from fmnist_pl.errors import UserError
 from fmnist_pl.networks.teachers import read_teachers
 from fmnist_pl.training.options import resolve_config
 from fmnist_pl.tuning.dotted_keys import set_keys
+from fmnist_pl.tuning.limits import Sizes
 from fmnist_pl.tuning.search import DEFAULT_TRIALS, Search
 from fmnist_pl.tuning.space import LARGEST_GRID, Params, Space
 
+MOST_COUNTED = 200
+"""Configurations of a space that a random search measures first, to know its number of trials: 0.1 s per network."""
 MOST_CHECKS = 100
 MOST_KEYS_TO_TRY = 30
 """Bounds on the time before the first trial: train.py reads a config in about a tenth of a second."""
@@ -60,8 +64,24 @@ class Plan:
         return self.full_config if epochs is None else set_keys(self.full_config, {EPOCHS: epochs})
 
     @cached_property
+    def sizes(self) -> Sizes:
+        """Sizes of the networks, against the limits of the search."""
+        return Sizes(self.search.limits, self.space, self.trial_config["model"])
+
+    @cached_property
     def budget(self) -> int:
-        """Total number of trials: those asked for, or the size of the space if the sampler never repeats itself."""
+        """Total number of trials: `unlimited_budget`, or fewer if the space has fewer within the limits.
+
+        Raises:
+            UserError: All configurations of a grid, or of a small space, are over the limits.
+        """
+        most, sampler = self.unlimited_budget, self.search.sampler_name
+        is_counted = sampler == "grid" or (sampler == "random" and self.is_countable)
+        return self.sizes.count(most) if is_counted and self.sizes.are_limited else most
+
+    @cached_property
+    def unlimited_budget(self) -> int:
+        """Total number of trials without limits: as asked for, or the size of a space tried without repetition."""
         asked, sampler = self.search.n_trials, self.search.sampler_name
         if sampler not in ("grid", "random"):
             return asked or DEFAULT_TRIALS
@@ -71,9 +91,16 @@ class Plan:
         return min(asked or (size if sampler == "grid" else DEFAULT_TRIALS), size)
 
     @cached_property
+    def is_countable(self) -> bool:
+        """Whether all networks of the space can be measured in little time."""
+        return (self.space.size() or math.inf) <= MOST_COUNTED
+
+    @cached_property
     def definition(self) -> dict[str, Any]:
         """What two searches must share for their trials to be comparable, as JSON holds it."""
         search = {key: getattr(self.search, key) for key in ("space", "objectives", "folds", "repeats")}
+        if self.search.limits.given:  # a study without limits is the same in versions that had none
+            search["limits"] = self.search.limits.given
         definition: dict[str, Any] = json.loads(
             json.dumps(search | {"config": recipe_of(self.trial_config)}, default=str)
         )

@@ -23,7 +23,7 @@ from fmnist_pl.errors import StoppedError, UserError
 from fmnist_pl.start_up import SIGNALS, interrupt
 from fmnist_pl.training.hardware import available_cores
 from fmnist_pl.tuning.plan import Plan
-from fmnist_pl.tuning.search import Search
+from fmnist_pl.tuning.search import Limits, Search
 from fmnist_pl.tuning.storage import one_line_storage_errors
 from fmnist_pl.tuning.study import open_study
 from fmnist_pl.tuning.worker import Worker
@@ -172,7 +172,8 @@ def work_on_task() -> int:
     for kind in SIGNALS:  # SIGINT too, which background jobs of a script ignore
         signal.signal(kind, interrupt)
     task = json.loads(sys.stdin.readline())
-    search = Search(**task["search"] | {"folder": Path(task["search"]["folder"])})
+    keys = task["search"]
+    search = Search(**keys | {"folder": Path(keys["folder"]), "limits": Limits(**keys["limits"])})
     threading.Thread(target=_stop_with_parent, daemon=True).start()
     return exit_code_of(lambda: _work(Plan(search, task["base"])))
 

@@ -13,7 +13,7 @@ from fmnist_pl.atomic_files import replacing
 from fmnist_pl.config import flatten, recipe_of
 from fmnist_pl.training.hyperparameters import hyperparameters, log_hyperparameters
 from fmnist_pl.training.mlflow_runs import Child, ParentRun, parent_run
-from fmnist_pl.tuning.display.tables import trials_table, values_text, write_trials
+from fmnist_pl.tuning.display.tables import sizes_text, trials_table, values_text, write_trials
 from fmnist_pl.tuning.plan import Plan, write_config
 from fmnist_pl.tuning.study import TrialQueue
 
@@ -40,6 +40,8 @@ def write_results(queue: TrialQueue) -> list[Path]:
         return written
     config = plan.best_file_config(best.params, best.user_attrs.get("threads"))
     comment = f"# python train.py fit --config {home / BEST}\n# trial {best.number}: {values_text(best)}\n"
+    if plan.sizes.are_limited:
+        comment += f"# limits: {plan.search.limits}; this network: {sizes_text(best)}\n"
     written.append(write_config(config, home / BEST, comment))
     written.append(_write_text(top_table(queue), home / TOP))
     if len(plan.search.objectives) > 1:

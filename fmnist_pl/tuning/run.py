@@ -18,7 +18,7 @@ from fmnist_pl.console import exit_code_of
 from fmnist_pl.errors import StoppedError, UserError
 from fmnist_pl.start_up import SIGNALS, interrupt, work_begins
 from fmnist_pl.tuning.command_line import parse, search_from
-from fmnist_pl.tuning.display.last_lines import next_command, worth
+from fmnist_pl.tuning.display.last_lines import limits_line, next_command, worth
 from fmnist_pl.tuning.display.progress import Progress
 from fmnist_pl.tuning.dotted_keys import set_keys
 from fmnist_pl.tuning.plan import Plan, base_config, check_plan, check_refit
@@ -89,8 +89,15 @@ def _check(plan: Plan) -> None:
         devices_of(plan)
 
 
+def _check_limits(plan: Plan) -> None:
+    """Check the limits as far as it takes little time; the stages of a search each when they begin."""
+    plan.sizes.check_points(plan.search.points)
+    _ = plan.budget  # of a grid, the number of its configurations within the limits
+
+
 def _run(plan: Plan) -> Outcome:
     _check(plan)
+    _check_limits(plan)
     work_begins()
     queue = open_study(plan)
     track_start(queue)  # before the workers: an address that does not answer shows here
@@ -109,7 +116,7 @@ def _run(plan: Plan) -> Outcome:
     except StoppedError as error:
         with queue.lock():
             queue.requeue_lapsed()
-        print(f"\n{worth(queue)}", flush=True)
+        print("\n".join(["", *filter(None, [limits_line(queue), worth(queue)])]), flush=True)
         raise StoppedError(
             f"stopped: {_count_done(queue)} of {plan.budget} trials are done; run the same command again to continue"
         ) from error
@@ -145,8 +152,8 @@ def _stages(search: Search) -> list[Search]:
     Raises:
         UserError: A key or value of a stage is not valid.
     """
-    shared = {field.name: getattr(search, field.name) for field in dataclasses.fields(Search)}
-    shared |= {"stages": [], "overrides": {}, "refit": False}  # the base of the stages has the overrides
+    # the base of the stages has the overrides
+    shared = dataclasses.asdict(search) | {"stages": [], "overrides": {}, "refit": False}
     stages = []
     for number, keys in enumerate(search.stages, 1):
         own = {key: value for key, value in keys.items() if key != "name"}
@@ -164,9 +171,12 @@ def _stages(search: Search) -> list[Search]:
 def _print_plan(queue: TrialQueue) -> None:
     plan, search = queue.plan, queue.plan.search
     done = _count_done(queue)
-    facts = [f"{plan.budget} trials", search.sampler_name, f"pruner {search.pruner_name}"]
+    all_fitting = ", all configurations within the limits" if plan.budget < plan.unlimited_budget else ""
+    facts = [f"{plan.budget} trials{all_fitting}", search.sampler_name, f"pruner {search.pruner_name}"]
     if search.scores_per_trial > 1:
         facts.append(f"{search.scores_per_trial} scores each")
+    if search.limits.given:
+        facts.append(f"limits {search.limits}")
     if search.patience is not None:
         facts.append(f"patience {search.patience}")
     if search.workers > 1:
@@ -180,7 +190,8 @@ def _print_plan(queue: TrialQueue) -> None:
 def _print_last_lines(plan: Plan, outcome: Outcome) -> None:
     """Print what the search was worth, and the next command."""
     next_line = next_command(plan, outcome.queue, outcome.best_config, is_refit=plan.search.refit)
-    print("\n".join(["", *filter(None, [worth(outcome.queue)]), next_line]), flush=True)
+    lines = [limits_line(outcome.queue), worth(outcome.queue), next_line]
+    print("\n".join(["", *filter(None, lines)]), flush=True)
 
 
 def _count_done(queue: TrialQueue) -> int:

@@ -13,11 +13,21 @@ from fmnist_pl.errors import UserError
 from fmnist_pl.tuning.plan import Plan
 from fmnist_pl.tuning.space import Params
 
+
+class QuietCmaEsSampler(samplers.CmaEsSampler):
+    """CMA-ES without its warning at each trial that it does not learn from constraints."""
+
+    def after_trial(self, *arguments: Any) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            super().after_trial(*arguments)
+
+
 SAMPLERS: dict[str, Callable[..., samplers.BaseSampler]] = {
     "tpe": samplers.TPESampler,
     "qmc": samplers.QMCSampler,
     "gp": samplers.GPSampler,
-    "cmaes": samplers.CmaEsSampler,
+    "cmaes": QuietCmaEsSampler,
     "nsgaii": samplers.NSGAIISampler,
     "random": samplers.RandomSampler,
     "grid": samplers.RandomSampler,  # never asked: `next_params` gives every parameter a value
@@ -68,20 +78,29 @@ def make_pruner(plan: Plan) -> pruners.BasePruner:
 
 
 def next_params(plan: Plan, tried: list[Params]) -> Params | None:
-    """The next params of the grid or random search, never the same twice; ``None`` if all have been tried.
+    """The next params of the grid or random search within the limits, never the same twice; ``None`` if there are none.
 
     Optuna's BruteForceSampler does not fit: it shuffles the grid, samples again instead of ending, and calls
     `Study.stop`, which raises outside of `Study.optimize`.
+
+    Raises:
+        UserError: No new draw of the random search is within the limits, and the space is too large to measure it all.
     """
     search = plan.search
     known = {frozenset(params.items()) for params in tried}
+
+    def is_next(params: Params) -> bool:
+        return frozenset(params.items()) not in known and plan.sizes.fit(params)
+
     for draw in range(DRAWS if search.sampler_name == "random" else 0):
         seed = search.seed * 1_000_003 + len(tried) * DRAWS + draw
         study = optuna.create_study(sampler=samplers.RandomSampler(seed=seed % 2**32))
         params = plan.space.suggest(study.ask())
-        if frozenset(params.items()) not in known:
+        if is_next(params):
             return params
-    return next((params for params in plan.space.configurations() if frozenset(params.items()) not in known), None)
+    if plan.sizes.are_limited and search.sampler_name == "random" and not plan.is_countable:
+        raise plan.sizes.nothing_fits(f"all new ones of {DRAWS:,} points")
+    return next(filter(is_next, plan.space.configurations()), None)
 
 
 def _make(key: str, name: str, maker: Callable[..., Any], options: dict[str, Any]) -> Any:

@@ -1,6 +1,6 @@
 """Definition of a search: every key of a file in configs/search, every flag of tune.py."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -26,8 +26,40 @@ BOUNDS = {
 """Least and greatest value of each number."""
 MOST_STAGES = 50
 DEFAULT_TRIALS = 50  # budget of a search that names none; the help of n_trials says it too
+LARGEST_LIMIT = 1e15
 LARGEST_SAMPLER_ARGUMENT = 100_000
 """Samplers allocate memory by their numbers (``n_ei_candidates``)."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits on the network of a trial, which is measured before it trains.
+
+    Args:
+        parameters: Most parameters, counted as in metrics.json, those that are not trained too; null for no limit.
+        flops: Most floating-point operations of the convolutions and matrix products for one image, forward pass only,
+            two per multiply-add; null for no limit.
+
+    Raises:
+        UserError: A limit is less than 1, or more than `LARGEST_LIMIT`.
+    """
+
+    parameters: int | None = None
+    flops: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, limit in self.given.items():
+            if not 1 <= limit <= LARGEST_LIMIT:
+                shown = f"{limit}"[:40]
+                raise UserError(f"limits.{name} is {shown}: give 1 to {LARGEST_LIMIT:g}, or null for no limit")
+
+    @property
+    def given(self) -> dict[str, float]:
+        """The limits that are not null, by name."""
+        return {name: limit for name, limit in asdict(self).items() if limit is not None}
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} <= {limit:,.12g}" for name, limit in self.given.items())
 
 
 @dataclass(frozen=True)
@@ -39,6 +71,7 @@ class Search:
         space: Distribution of each dotted config key that is searched (see configs/search/dense.yaml for all forms).
         stages: Small searches in sequence, each from the best of the previous one; their keys override these.
         overrides: Values for dotted keys of the base config, in the trials and the refit.
+        limits: Limits on the network. A larger one is not trained and not counted; other params are sampled instead.
         points: Params of the space to try first; keys that one omits are sampled.
         objectives: What to optimise: validation accuracy (maximised), number of parameters (minimised), or both.
         sampler: How the params of the next trial are chosen; null for tpe, or nsgaii with two objectives.
@@ -73,6 +106,7 @@ class Search:
     space: dict = field(default_factory=dict)
     stages: list[dict] = field(default_factory=list)
     overrides: dict = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
     points: list[dict] = field(default_factory=list)
     objectives: list[Objective] = field(default_factory=lambda: ["accuracy"])
     sampler: Sampler | None = None
@@ -108,6 +142,8 @@ class Search:
         if "seed" in self.sampler_args:
             raise UserError("sampler_args contains a seed: give --seed, from which the seed of each trial is derived")
         self._check_objectives()
+        if self.limits.given and self.sampler_name == "gp":
+            raise UserError("sampler gp proposes points over the limits again and again: give tpe, or remove limits")
         if self.refit_resume and self.refit and (self.keep < 1 or self.scores_per_trial > 1):
             raise UserError(
                 "refit_resume needs the best trial's weights: give keep at least 1, no folds and no repeats"

@@ -17,6 +17,7 @@ from fmnist_pl.errors import UserError
 from fmnist_pl.training.hardware import choose_device_type
 from fmnist_pl.training.number_format import BF16, FLOAT32, choose_number_format
 from fmnist_pl.tuning.dotted_keys import set_keys
+from fmnist_pl.tuning.limits import SIZE, is_over, is_rejected
 from fmnist_pl.tuning.liveness import HeartbeatMonitor, is_alive_here, is_of_this_machine
 from fmnist_pl.tuning.patience import VALIDATION_IMAGES, is_out_of_patience
 from fmnist_pl.tuning.plan import Plan
@@ -26,7 +27,7 @@ from fmnist_pl.tuning.storage import open_storage, study_lock
 DEFINITION, PRECISION = "definition", "precision"
 ATTRIBUTES = {
     "attempts": int, "worker": str, "threads": int, "seconds": int | float, "scores": list, "reason": str,
-    VALIDATION_IMAGES: int,
+    VALIDATION_IMAGES: int, SIZE: dict,
 }  # fmt: skip
 """Attributes of a trial, and their types."""
 ATTEMPTS = 2
@@ -38,7 +39,8 @@ class TrialQueue:
     """The trials of a study.
 
     A worker claims a trial, and holds it while its lock file or its heartbeat shows that it is alive. A claim that has
-    lapsed goes to another worker.
+    lapsed goes to another worker. Points over the limits are in the study, where the sampler learns from them, and are
+    not among the trials here: their numbers are missing.
     """
 
     plan: Plan
@@ -48,7 +50,16 @@ class TrialQueue:
 
     def trials(self, *states: TrialState) -> list[FrozenTrial]:
         """The trials so far, in the given states, or all."""
-        return self.study.get_trials(deepcopy=False, states=states or None)
+        found = self.study.get_trials(deepcopy=False, states=states or None)
+        return [trial for trial in found if not is_rejected(trial)]
+
+    def trial(self, number: int) -> FrozenTrial:
+        """The trial of this number, as it is now."""
+        return self.study.get_trials(deepcopy=False)[number]
+
+    def count_rejected(self) -> int:
+        """Number of points over the limits that were sampled."""
+        return sum(is_rejected(trial) for trial in self.study.get_trials(deepcopy=False))
 
     def ranked(self) -> list[FrozenTrial]:
         """The complete trials, best first: by accuracy if it is an objective; ties by number."""
@@ -70,20 +81,26 @@ class TrialQueue:
         return study_lock(self.storage, self.plan.search.home, self.plan.search.name)
 
     def claim(self, worker: str) -> optuna.Trial | None:
-        """Claim the next trial for a worker, with its params sampled; ``None`` if the budget is used up."""
-        with self.lock():
-            self.requeue_lapsed()
-            number = len(self.trials())
-            if not self.trials(TrialState.WAITING) and not self._has_next(number):
-                return None
-            trial = self._ask(number)
-            trial.set_user_attr("attempts", trial.user_attrs.get("attempts", 0) + 1)
-            trial.set_user_attr("worker", worker)
-            return trial
+        """Claim the next trial for a worker, with its params sampled; ``None`` if the budget is used up.
+
+        Raises:
+            UserError: The sampler cannot sample, or finds no params within the limits.
+        """
+        while True:
+            with self.lock():  # released between two samples, so that other workers can end their trials
+                self.requeue_lapsed()
+                number = len(self.study.get_trials(deepcopy=False))
+                if not self.trials(TrialState.WAITING) and not self._has_next():
+                    return None
+                trial = self._ask(number)
+                if self._is_within_limits(trial):
+                    trial.set_user_attr("attempts", trial.user_attrs.get("attempts", 0) + 1)
+                    trial.set_user_attr("worker", worker)
+                    return trial
 
     def holds(self, worker: str, trial: optuna.Trial) -> bool:
         """Whether a worker still holds its claim: it may have lapsed, and the trial gone to another worker."""
-        now = self.trials()[trial.number]
+        now = self.trial(trial.number)
         return now.state == TrialState.RUNNING and now.user_attrs.get("worker") == worker
 
     def requeue(self, trial: FrozenTrial | optuna.Trial) -> None:
@@ -120,15 +137,16 @@ class TrialQueue:
             return -values[objectives.index("accuracy")], number
         return values[0], number
 
-    def _has_next(self, number: int) -> bool:
+    def _has_next(self) -> bool:
         """Whether a trial is left; its params are fixed here if they come from the user, the grid or random search.
 
         Patience ends a search under the study's lock, from its trials alone: all workers and machines agree. A trial
         that still runs then may gain enough for the search to continue.
         """
-        search = self.plan.search
+        search, number = self.plan.search, len(self.trials())
         if number >= self.plan.budget:
             return False
+        self.plan.sizes.check_rejections(reversed(self.study.get_trials(deepcopy=False)))
         if number < len(search.points):
             self.study.enqueue_trial(search.points[number])
         elif self.is_out_of_patience:
@@ -152,6 +170,22 @@ class TrialQueue:
             self.requeue_lapsed()
             name = self.plan.search.sampler_name
             raise UserError(f"sampler {name} cannot sample: {' '.join(str(error).split())}") from error
+
+    def _is_within_limits(self, trial: optuna.Trial) -> bool:
+        """Whether the network of a trial is within the limits; otherwise the trial ends here.
+
+        The excess is written as constraints. TPE learns from them; of trials without a value it reads the pruned ones.
+        """
+        excess = self.plan.sizes.excess(trial.params)
+        written = self.trial(trial.number).constraints  # of a worker that was killed here
+        for name in excess:
+            if name not in written:
+                trial.set_constraint(name, excess[name])
+        if is_over(excess):
+            self.study.tell(trial, state=TrialState.PRUNED)
+        elif excess:
+            trial.set_user_attr(SIZE, self.plan.sizes.of(trial.params))
+        return not is_over(excess)
 
     def _set_state(self, trial: FrozenTrial | optuna.Trial, state: TrialState, **attributes: str) -> None:
         # private: Optuna has no public way to requeue a running trial, or to change one that another process started
@@ -219,6 +253,7 @@ def _check_definition(plan: Plan, before: Any) -> None:
 def _check_trials(plan: Plan, trials: list[FrozenTrial]) -> None:
     """Check all that the search reads of its trials: a storage may be damaged, or from someone else."""
     search, parameters = plan.search, {parameter.key: parameter for parameter in plan.space.parameters}
+    limits = search.limits.given
     for trial in trials:
         attributes, values = trial.user_attrs, trial.values if trial.state == TrialState.COMPLETE else []
         is_sound = (
@@ -227,6 +262,9 @@ def _check_trials(plan: Plan, trials: list[FrozenTrial]) -> None:
             and all(isinstance(step, int) for step in trial.intermediate_values)
             and _are_numbers(trial.intermediate_values.values())
             and _are_numbers(attributes.get("scores", []))
+            and _are_numbers(attributes.get(SIZE, {}).values())
+            and trial.constraints.keys() <= limits.keys()
+            and _are_numbers(trial.constraints.values())
             and _are_numbers(values or [])
             and (trial.state != TrialState.COMPLETE or len(values or []) == len(search.objectives))
         )

@@ -112,7 +112,7 @@ class Worker:
     def _clean_up(self, number: int) -> None:
         """Write the trial's events; delete the weights of trials that are not among the best; free memory."""
         plan, trials = self._queue.plan, self._queue.trials()
-        write_events(plan, trials[number])
+        write_events(plan, self._queue.trial(number))
         try:
             track_trials(self._queue)
         except Exception as error:  # the search continues; the trial is written at its end

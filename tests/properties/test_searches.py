@@ -179,7 +179,7 @@ FLAGS = {
     "objectives": ["accuracy"], "sampler-args": {"n_startup_trials": 5}, "pruner-args": {}, "study-name": "x",
     "storage": "sqlite:///x.db", "base": "dense.yaml", "space.data.batch_size": {"int": {"low": 1, "high": 9}},
     "overrides.trainer.max_epochs": 3, "overrides.": 1, "refit-overrides.data.fold": 1, "space": {}, "points": [{}],
-    "stages": [{}],
+    "stages": [{}], "limits": {"parameters": 1000}, "limits.parameters": 1000, "limits.flops": 1e6,
 }  # fmt: skip
 """Flags of tune.py with a value of the right kind."""
 

@@ -110,3 +110,9 @@ def test_params_of_a_trial_are_columns_by_the_same_names(dense: Config) -> None:
     values = hyperparameters(dense, {"optimizer.init_args.lr": 0.5, "model.init_args.hidden_sizes.0": 8})
     assert values["Learning rate"] == 0.5
     assert values["model.hidden_sizes.0"] == 8
+
+
+def test_a_class_named_by_its_last_part(dense: Config) -> None:
+    short = {"class_path": "SGD", "init_args": {"momentum": 0.9, "fused": True}}  # as in configs/search/dense.yaml
+    values = hyperparameters(dense | {"optimizer": short})
+    assert (values["optimizer"], values["optimizer.momentum"]) == ("SGD", 0.9)

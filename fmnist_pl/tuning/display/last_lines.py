@@ -12,6 +12,15 @@ from fmnist_pl.tuning.study import TrialQueue
 LAST, LEAST = 20, 3  # number of last trials of a search without patience: half of all, within these limits
 
 
+def limits_line(queue: TrialQueue) -> str:
+    """The limits of a search, and how many of the points that it sampled were over them; empty without limits."""
+    if not queue.plan.sizes.are_limited:
+        return ""
+    rejected = queue.count_rejected()
+    over = f"; {rejected:,} sampled points were over them and not trained" if rejected else ""
+    return f"limits: {queue.plan.search.limits}{over}"
+
+
 def worth(queue: TrialQueue) -> str:
     """What the last trials gained, against the noise of a score; empty if it cannot be told.
 
@@ -70,8 +79,9 @@ def _last_gain(queue: TrialQueue) -> tuple[int, float | None]:
 
 def _may_gain(queue: TrialQueue) -> bool:
     """Whether the last trials gained more than the noise, or are too few to tell, and the space has more."""
-    search, trials = queue.plan.search, queue.trials()
-    if search.sampler_name in ("grid", "random") and queue.plan.space.size() == queue.plan.budget:
+    plan, search, trials = queue.plan, queue.plan.search, queue.trials()
+    is_exhausted = plan.budget == plan.space.size() or plan.budget < plan.unlimited_budget
+    if search.sampler_name in ("grid", "random") and is_exhausted:
         return False
     if search.objectives != ["accuracy"]:
         return False
