@@ -1,7 +1,9 @@
 """Choose how many optimizer steps one call of the training step holds."""
 
 import inspect
+import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from lightning import Trainer
@@ -85,10 +87,29 @@ def forward_flops(network: nn.Module, images: Tensor) -> int:
     return _counted(network, lambda: network(images))
 
 
+def _convolution_backward_flops(grad: list[int], inputs: list[int], kernel: list[int], *rest: Any, **_: Any) -> int:
+    """Operations of the backward pass of a convolution: for each gradient that is asked for, those of its forward pass.
+
+    torch's own formula counts the gradient of a grouped convolution's kernels once for each group.
+
+    Args:
+        grad: Shape of the gradient of the outputs.
+        inputs: Shape of the inputs.
+        kernel: Shape of the kernels.
+        rest: Bias, stride, ..., last which gradients are asked for: of inputs, kernels, biases.
+    """
+    of_inputs, of_kernels, _of_biases = rest[-1]
+    forward = 2 * math.prod(grad) * math.prod(kernel[1:])
+    return forward * (of_inputs + of_kernels)
+
+
+BACKWARD = {torch.ops.aten.convolution_backward: _convolution_backward_flops}
+
+
 def _counted(network: nn.Module, work: Callable[[], object]) -> int:
     was_training = network.training
     network.eval()
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False, custom_mapping=BACKWARD) as counter:
         work()
     network.train(was_training)
     return counter.get_total_flops()

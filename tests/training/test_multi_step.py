@@ -13,10 +13,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from fmnist_pl.data.loader import BatchLoader
-from fmnist_pl.models import Classifier, DenseClassifier, StridedCNNClassifier
+from fmnist_pl.models import Classifier, DenseClassifier, SeparableCNNClassifier, StridedCNNClassifier
 from fmnist_pl.training import train
 from fmnist_pl.training.multi_step import LoopCounters, Steps
-from fmnist_pl.training.steps_per_execution import training_flops
+from fmnist_pl.training.steps_per_execution import forward_flops, training_flops
 from tests.conftest import SMALL, run_folder
 from tests.training.recipes import MIXED, SCHEDULES, STATEFUL, StoppedError, stop_after
 
@@ -81,6 +81,13 @@ def test_a_run_goes_on_with_any_number(
     whole, resumed = checkpoint(tmp_path, "whole"), checkpoint(tmp_path, "stopped", 1)
     for key in ("state_dict", "optimizer_states", "lr_schedulers", "global_step"):
         assert all_equal(whole[key], resumed[key]), key
+
+
+def test_a_grouped_convolution_is_counted_once() -> None:
+    """Forward, gradient of the inputs, gradient of the kernels; the images need no gradient."""
+    model = SeparableCNNClassifier(stem=8, stages=[[16]])
+    stem = 2 * 8 * 9 * 28 * 28
+    assert training_flops(model) == 3 * forward_flops(model.network, model.example_input_array) - stem
 
 
 def test_the_operations_of_a_step_are_those_it_needs() -> None:
