@@ -2,7 +2,9 @@
 
 from setuptools import find_packages, setup
 
+CONFIGS = ["fmnist_pl.configs", "fmnist_pl.configs.records", "fmnist_pl.configs.search"]
+
 setup(
-    packages=[*find_packages(include=["fmnist_pl*"]), "fmnist_pl.configs", "fmnist_pl.configs.search"],
+    packages=[*find_packages(include=["fmnist_pl*"]), *CONFIGS],
     package_dir={"fmnist_pl.configs": "configs"},
 )

@@ -1,7 +1,7 @@
 """The LightningModules: `Classifier` trains any network; the others name one, so that its arguments are short flags."""
 
 from fmnist_pl.models.classifier import Classifier, NamedClassifier
-from fmnist_pl.networks import CNN, Dense, StridedCNN, TunerCNN
+from fmnist_pl.networks import CNN, Dense, ResidualCNN, SeparableCNN, StridedCNN, TunerCNN
 
 
 class DenseClassifier(NamedClassifier, network_class=Dense):
@@ -20,6 +20,15 @@ class StridedCNNClassifier(NamedClassifier, network_class=StridedCNN):
     """The network for the shortest training: a strided stem, convolutions, a global maximum."""
 
 
+class ResidualCNNClassifier(NamedClassifier, network_class=ResidualCNN):
+    """A residual network: basic blocks with batch norm, a global mean."""
+
+
+class SeparableCNNClassifier(NamedClassifier, network_class=SeparableCNN):
+    """A network of few parameters: depthwise-separable convolutions, a global mean."""
+
+
 __all__ = [
-    "CNNClassifier", "Classifier", "DenseClassifier", "NamedClassifier", "StridedCNNClassifier", "TunerCNNClassifier",
+    "CNNClassifier", "Classifier", "DenseClassifier", "NamedClassifier", "ResidualCNNClassifier",
+    "SeparableCNNClassifier", "StridedCNNClassifier", "TunerCNNClassifier",
 ]  # fmt: skip

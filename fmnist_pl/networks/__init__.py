@@ -2,6 +2,8 @@
 
 from fmnist_pl.networks.cnn import CNN, TunerCNN
 from fmnist_pl.networks.dense import Dense
+from fmnist_pl.networks.residual import ResidualCNN
+from fmnist_pl.networks.separable import SeparableCNN
 from fmnist_pl.networks.strided_cnn import StridedCNN
 
-__all__ = ["CNN", "Dense", "StridedCNN", "TunerCNN"]
+__all__ = ["CNN", "Dense", "ResidualCNN", "SeparableCNN", "StridedCNN", "TunerCNN"]

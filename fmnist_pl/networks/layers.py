@@ -71,6 +71,32 @@ class FlattenRows(nn.Module):
         return features.permute(0, 2, 3, 1).flatten(1)
 
 
+class SqueezeExcitation(nn.Module):
+    """Scale each channel by a factor 0..1 that depends on the means of all channels: (B, C, H, W) to the same shape.
+
+    Hu et al., "Squeeze-and-Excitation Networks" (2018).
+
+    Args:
+        channels: C.
+        ratio: Hidden units as a fraction of C; at least one.
+    """
+
+    def __init__(self, channels: int, ratio: float) -> None:
+        super().__init__()
+        hidden = max(round(channels * ratio), 1)
+        self.layers = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1),
+            nn.Conv2d(channels, hidden, 1),
+            nn.ReLU(),
+            nn.Conv2d(hidden, channels, 1),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        factors: Tensor = self.layers(features)
+        return features * factors
+
+
 def initialize(network: nn.Module, initializer: Initializer) -> None:
     """Set all dense and convolutional kernels by ``initializer`` and their biases to zero, as Keras does."""
     for module in network.modules():

@@ -120,6 +120,16 @@ def test_seeds_are_averaged_and_finished_runs_are_used_again(benchmark: Run, tin
     ]
 
 
+def test_a_stopped_seed_is_continued(benchmark: Run, tiny: str) -> None:
+    command = ["seeds.py", tiny + ".yaml", "--seeds", "1", "--runs", "runs"]
+    benchmark(*command)
+    Path("runs/tiny-seed0/version_0/metrics.json").unlink()  # as if stopped after the last epoch
+    done = benchmark(*command)
+    assert done.code == 0, done.err
+    assert "runs/tiny-seed0/version_0/checkpoints/last.ckpt" in done.out
+    assert Path("runs/tiny-seed0/version_1/metrics.json").exists()
+
+
 def test_variants_are_compared_by_pairs(benchmark: Run, tiny: str) -> None:
     done = benchmark("variants.py", tiny + ".yaml", "--seeds", "1", "model.hidden_sizes=[8]", "--json", "out.json")
     assert done.code == 0, done.err

@@ -19,7 +19,7 @@ from torch import nn
 from benchmarks.once.photos import photograph
 from fmnist_pl.data.synthetic import draw
 from fmnist_pl.export.html_page import html_page
-from fmnist_pl.networks import CNN, Dense, StridedCNN, TunerCNN
+from fmnist_pl.networks import CNN, Dense, ResidualCNN, SeparableCNN, StridedCNN, TunerCNN
 from fmnist_pl.networks.from_pixels import FromPixels
 from fmnist_pl.networks.layers import ACTIVATIONS
 from fmnist_pl.networks.saved import read_safetensors
@@ -211,6 +211,8 @@ KINDS: dict[str, Callable[[], nn.Module]] = {
     "avg, batch norm, even kernels": lambda: CNN([[6], [8, 5]], kernel_size=4, pooling="avg", batch_norm=True),
     "valid, no bias, dropout": lambda: CNN([[6]], padding="valid", conv_bias=False, conv_dropout=0.5),
     "tuner": lambda: TunerCNN(6, 5, 8, 3, 12),
+    "residual": lambda: ResidualCNN([4, 8], 1),
+    "separable": lambda: SeparableCNN(4, [[8], [8, 8]]),
     "strided": lambda: StridedCNN([8, 12, 16]),
     "strided, cosine": lambda: StridedCNN([8, 12, 9, 16], stem="cosine", stem_kernel=3, activation="relu"),
     "your own": Residual,

@@ -8,8 +8,16 @@ import torch
 from torch import nn
 
 from fmnist_pl.errors import UserError
-from fmnist_pl.models import Classifier, CNNClassifier, DenseClassifier, StridedCNNClassifier, TunerCNNClassifier
-from fmnist_pl.networks import CNN
+from fmnist_pl.models import (
+    Classifier,
+    CNNClassifier,
+    DenseClassifier,
+    ResidualCNNClassifier,
+    SeparableCNNClassifier,
+    StridedCNNClassifier,
+    TunerCNNClassifier,
+)
+from fmnist_pl.networks import CNN, ResidualCNN, SeparableCNN
 from fmnist_pl.networks.layers import ACTIVATIONS, INITIALIZERS, FlattenRows, initialize
 
 
@@ -26,13 +34,25 @@ def count(model: Classifier) -> int:
         (lambda: CNNClassifier(conv_bias=False), 467_626),
         (TunerCNNClassifier, 1_341_834),
         (StridedCNNClassifier, 242_112),
+        (ResidualCNNClassifier, 272_186),
+        (lambda: SeparableCNNClassifier(stem=8, stages=[[16], [24], [32, 32]]), 3_650),
     ],
 )
 def test_parameter_counts(make: Callable[[], Classifier], parameters: int) -> None:
     assert count(make()) == parameters
 
 
-@pytest.mark.parametrize("make", [DenseClassifier, CNNClassifier, TunerCNNClassifier, StridedCNNClassifier])
+@pytest.mark.parametrize(
+    "make",
+    [
+        DenseClassifier,
+        CNNClassifier,
+        TunerCNNClassifier,
+        StridedCNNClassifier,
+        lambda: ResidualCNNClassifier(filters=[8, 16], blocks_per_stage=1, stem_stride=2, squeeze=0.25),
+        lambda: SeparableCNNClassifier(stem=4, stages=[[8], [8, 8]], kernel_size=5, squeeze=0.25, activation="silu"),
+    ],
+)
 def test_logits_and_probabilities(make: Callable[[], Classifier]) -> None:
     model, images = make().eval(), torch.randn(5, 1, 28, 28)
     assert model(images).shape == (5, 10)
@@ -158,3 +178,34 @@ def test_a_cosine_stem_has_no_such_number_of_filters(filters: list[int]) -> None
 def test_a_strided_network_too_deep_or_without_layers(filters: list[int]) -> None:
     with pytest.raises(UserError, match="give 1 to 5"):
         StridedCNNClassifier(filters=filters)
+
+
+@pytest.mark.parametrize(("filters", "stride"), [([], 1), ([8] * 4, 1), ([8] * 3, 2)])
+def test_a_residual_network_halves_even_sides_alone(filters: list[int], stride: int) -> None:
+    with pytest.raises(UserError, match=f"model.filters .* give 1 to {4 - stride}"):
+        ResidualCNNClassifier(filters=filters, stem_stride=stride)
+
+
+def test_a_residual_block_starts_as_its_shortcut() -> None:
+    block = ResidualCNN(filters=[4], blocks_per_stage=1)[3]
+    maps = torch.rand(2, 4, 28, 28)
+    torch.testing.assert_close(block(maps), maps)
+
+
+def test_a_separable_convolution_is_a_product_of_two() -> None:
+    """One convolution whose kernels are products of the depthwise kernel and a number is the same function."""
+    network = SeparableCNN(stem=3, stages=[[5]]).eval()
+    depthwise, pointwise = network[3].layers[:2]
+    kernels = pointwise.weight * depthwise.weight.squeeze(1)
+    maps = torch.randn(2, 3, 28, 28)
+    usual = nn.functional.conv2d(maps, kernels, padding=1)
+    torch.testing.assert_close(pointwise(depthwise(maps)), usual)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"stages": []}, "model.stages"), ({"stages": [[8], []]}, "model.stages"), ({"kernel_size": 2}, "odd")],
+)
+def test_a_separable_network_that_is_not_possible(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        SeparableCNNClassifier(**options)

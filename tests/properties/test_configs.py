@@ -133,7 +133,14 @@ def test_any_flags_for_a_step_of_training(keys: dict[str, Any], data: st.DataObj
 CLASSES = {
     "optimizer": ["Adam", "SGD", "RMSprop", "Adagrad", "LBFGS", "Muon", "Adafactor", "SparseAdam", "ASGD", "Rprop"],
     "lr_scheduler": ["OneCycle", "Plateau", "StepLR", "OneCycleLR", "CyclicLR", "LambdaLR", "SequentialLR", "LinearLR"],
-    "model": ["CNNClassifier", "DenseClassifier", "StridedCNNClassifier", "Classifier", "Module"],
+    "model": [
+        "CNNClassifier",
+        "DenseClassifier",
+        "StridedCNNClassifier",
+        "ResidualCNNClassifier",
+        "Classifier",
+        "Module",
+    ],
     "trainer.callbacks": ["EarlyStopping", "StopAtAccuracy", "ModelCheckpoint", "Timer", "BatchSizeFinder", "Callback"],
 }
 ARGUMENTS = ["lr", "momentum", "betas", "step_size", "gamma", "T_max", "max_lr", "patience", "monitor", "hidden_sizes"]
