@@ -31,6 +31,8 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "data.batch_size": IMAGES,
     "data.eval_batch_size": IMAGES,
     "data.split_seed": SEED,
+    "data.distillation.weight": FRACTION,
+    "data.distillation.temperature": (0.01, 1000.0),
     "data.augment.horizontal_flip": FRACTION,
     "data.augment.shift": FRACTION,
     "data.augment.rotation": (0.0, 180.0),
@@ -38,6 +40,9 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "data.augment.zoom": (0.0, 0.9),
     "data.augment.brightness": FRACTION,
     "data.augment.erasing": FRACTION,
+    "data.augment.crop": (0, 27),
+    "data.augment.cutmix": FRACTION,
+    "data.augment.mixup": FRACTION,
     "model.label_smoothing": FRACTION,
     "model.class_weights": NOT_NEGATIVE,
     "model.bias_lr_scale": NOT_NEGATIVE,
@@ -54,6 +59,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "model.stages": FILTERS,
     "model.blocks_per_stage": (1, 100),
     "model.stem_stride": (1, 2),
+    "model.repeats": (1, 100),
     "model.squeeze": FRACTION,
     "model.stem_kernel": KERNEL,
     "model.conv_dropout": FRACTION,
@@ -81,6 +87,9 @@ BOUNDS: dict[str, tuple[float, float]] = {
 }
 """Both ends included. A list, as of filters, holds numbers within the bounds of its key."""
 
+EXCLUSIVE = ("data.augment.cutmix", "data.augment.mixup")
+"""Probabilities of events of which an image has at most one; their sum is at most 1."""
+
 LONGEST_LIST = 100
 """Numbers in the list of one key, such as the layers of a network."""
 
@@ -89,7 +98,7 @@ def check_bounds(config: Config) -> None:
     """Look at every number of a config, complete or in part, with or without ``init_args`` in its keys.
 
     Raises:
-        UserError: A number is out of bounds, or a list is too long.
+        UserError: A number is out of bounds, a list is too long, or probabilities exceed 1 together.
     """
     model = config.get("model")
     of_ours = not isinstance(model, dict) or str(model.get("class_path", __name__)).startswith("fmnist_pl.")
@@ -97,6 +106,7 @@ def check_bounds(config: Config) -> None:
         key = dotted.replace(".init_args", "")
         if key in BOUNDS and (of_ours or not key.startswith("model.")):
             _check(key, value)
+    _check_exclusive(dict(flatten(config)))
 
 
 def check_nulls(key: str, spec: Any) -> None:
@@ -126,6 +136,14 @@ def _check(key: str, value: Any) -> None:
         if not (low <= number <= high and math.isfinite(number)):
             allowed = f"at least {low:g}" if high == math.inf else f"{low:,.12g} to {high:,.12g}"
             raise UserError(f"{key}: got {number}; give {allowed}")
+
+
+def _check_exclusive(values: Config) -> None:
+    """Check the sum of probabilities that exclude each other, by their dotted keys."""
+    chances = [number for key in EXCLUSIVE for number in _numbers(values.get(key))]
+    if sum(chances) > 1:
+        given = " + ".join(map(str, chances))
+        raise UserError(f"{' + '.join(EXCLUSIVE)}: got {given}; give at most 1 in total")
 
 
 def _numbers(value: Any) -> Iterator[float]:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fmnist_pl.bounds import check_bounds
 from fmnist_pl.data.augment import Augment
+from fmnist_pl.data.distillation import Distillation
 from fmnist_pl.data.images import LabelledImages, TrainAndTest
 from fmnist_pl.data.loader import BatchLoader
 from fmnist_pl.data.source import load
@@ -36,6 +37,7 @@ class FashionMNISTDataModule(LightningDataModule):
         train_limit: int | None = None,
         split_seed: int = 0,
         augment: Augment = Augment(),  # noqa: B008  (frozen)
+        distillation: Distillation = Distillation(),  # noqa: B008  (frozen)
         seed: int = 0,
         predict_path: str | None = None,
     ) -> None:
@@ -54,6 +56,7 @@ class FashionMNISTDataModule(LightningDataModule):
             train_limit: Number of training images to use, stratified; null for all.
             split_seed: Seed of the split and of synthetic images; runs with different seeds share their split.
             augment: Random augmentation of the training images.
+            distillation: Targets of the training from teachers, beside the labels or instead of them.
             seed: Seed of the order and the augmentation; the run's own (seed_everything).
             predict_path: A photo, a folder of photos or a pattern ("my/*.jpg"), for the command predict.
 
@@ -62,11 +65,12 @@ class FashionMNISTDataModule(LightningDataModule):
         """
         super().__init__()
         sizes = {"synthetic_size": synthetic_size, "batch_size": batch_size, "eval_batch_size": eval_batch_size}
-        check_bounds({"data": sizes | {"split_seed": split_seed, "augment": vars(augment)}})
+        blocks = {"augment": vars(augment), "distillation": vars(distillation)}
+        check_bounds({"data": sizes | {"split_seed": split_seed} | blocks})
         self.source, self.root, self.verify, self.synthetic_size = source, root, verify, synthetic_size
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.val_fraction, self.num_folds, self.fold, self.train_limit = val_fraction, num_folds, fold, train_limit
-        self.split_seed, self.augment, self.seed = split_seed, augment, seed
+        self.split_seed, self.augment, self.distillation, self.seed = split_seed, augment, distillation, seed
         self.steps_per_execution = 1
         self.predict_path = predict_path
         self._loaded: TrainAndTest | None = None

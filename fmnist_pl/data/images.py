@@ -47,13 +47,19 @@ class TrainAndTest:
 class Batch(NamedTuple):
     """Normalised float images (B, 1, 28, 28), int64 labels (B,), and their positions (B,) in the data set.
 
-    ``targets`` are probabilities of the classes (B, 10) to train on instead of the labels.
+    ``targets`` are probabilities of the classes (B, 10) to train on instead of the labels. Where images are mixed, the
+    label is that of the image at the position, whatever its share.
     """
 
     images: Tensor
     labels: Tensor
     positions: Tensor
     targets: Tensor | None = None
+
+    def split(self, sizes: list[int]) -> list["Batch"]:
+        """Cut into batches of these sizes, in order."""
+        columns = [[None] * len(sizes) if column is None else column.split(sizes) for column in self]
+        return [Batch(*parts) for parts in zip(*columns, strict=True)]
 
     @property
     def goal(self) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 from torch import Generator, Tensor
 
 from fmnist_pl.data.augment import Augment
-from fmnist_pl.data.facts import PIXEL_MEAN, PIXEL_STD
+from fmnist_pl.data.facts import CLASSES, PIXEL_MEAN, PIXEL_STD
 from fmnist_pl.data.images import Batch, LabelledImages
 from fmnist_pl.errors import UserError
 
@@ -131,18 +131,26 @@ class BatchLoader:
     def _make(self, batches: list[Tensor], first: int) -> list[Batch]:
         """Make several batches by one gather; ``first`` is the number of the first in the epoch."""
         indices, sizes = torch.cat(batches), [len(batch) for batch in batches]
-        images = self.data.images[indices].to(self.device).float().mul_(1 / 255)
-        labels = self.data.labels[indices].to(self.device)
+        data = self.data.part(indices).to(self.device)
+        pixels = data.images.float().mul_(1 / 255)
+        batch = Batch(pixels, data.labels, indices.to(self.device), data.targets)
         if self.augment is None:
-            parts = list(normalise(images).split(sizes))
-        else:
-            parts = [normalise(self._augment(part, first + n)) for n, part in enumerate(images.split(sizes))]
-        positions = [batch.to(self.device) for batch in batches]
-        all_targets = self.data.targets
-        targets = [None] * len(sizes) if all_targets is None else all_targets[indices].to(self.device).split(sizes)
-        return [Batch(*parts) for parts in zip(parts, labels.split(sizes), positions, targets, strict=True)]
+            return batch._replace(images=normalise(pixels)).split(sizes)
+        return [self._augmented(part, self.augment, first + n) for n, part in enumerate(batch.split(sizes))]
 
-    def _augment(self, images: Tensor, number: int) -> Tensor:
-        assert self.augment is not None
+    def _augmented(self, batch: Batch, augment: Augment, number: int) -> Batch:
+        """Augment and normalise a batch of images from 0 to 1; ``number`` is its place in the epoch."""
         generator = Generator(self.device).manual_seed(seed_of(self.seed, self.epoch, number, self.rank))
-        return self.augment(images, generator)
+        images, targets = augment(batch.images, generator), batch.targets
+        if augment.mixes:
+            mixture = augment.mixture(images, generator)
+            images, targets = mixture.mix_images(images), mixture.mix_targets(_probabilities(batch))
+        return batch._replace(images=normalise(images), targets=targets)
+
+
+def _probabilities(batch: Batch) -> Tensor:
+    """The targets, else the labels as probabilities of 0 and 1: float32 (B, 10)."""
+    if batch.targets is not None:
+        return batch.targets
+    # F.one_hot checks the labels, for which the host would wait at each step
+    return torch.eye(len(CLASSES), device=batch.labels.device)[batch.labels]

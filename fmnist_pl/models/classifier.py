@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from fmnist_pl.data.facts import CLASSES, IMAGE_SIZE
 from fmnist_pl.data.images import Batch
 from fmnist_pl.errors import UserError
+from fmnist_pl.models.loss import cross_entropy
 from fmnist_pl.models.metrics import EpochMetrics
 from fmnist_pl.models.schedules import Plateau, StepSchedule
 from fmnist_pl.networks.size import check_size
@@ -180,8 +181,7 @@ class Classifier(LightningModule):
             goal: Labels (B,) or probabilities of the classes (B, 10).
         """
         logits = (self.compiled or self)(images).float()
-        loss = F.cross_entropy(logits, goal, self.class_weights, label_smoothing=self.label_smoothing)
-        return loss, logits
+        return cross_entropy(logits, goal, self.class_weights, self.label_smoothing), logits
 
     def _measured_step(self, batch: Batch, stage: str) -> tuple[Tensor, Tensor]:
         """`shared_step`, with the batch added to the metrics of the epoch."""

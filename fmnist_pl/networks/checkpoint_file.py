@@ -52,9 +52,11 @@ def load_checkpoint_file(path: Path) -> dict[str, Any]:
     Raises:
         UserError: There is no such file, or it is not a sound checkpoint of this project.
     """
-    if not path.is_file():
-        raise UserError(f"no checkpoint {path}: give the path of a .ckpt file (runs/<name>/version_N/checkpoints/...)")
     try:
+        if not path.is_file():
+            raise UserError(
+                f"no checkpoint {path}: give the path of a .ckpt file (runs/<name>/version_N/checkpoints/...)"
+            )
         _check_archive(path)
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except UserError:

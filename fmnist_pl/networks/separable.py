@@ -25,6 +25,8 @@ class SeparableCNN(nn.Sequential):
         stem_stride: Stride of the first convolution; 2 leaves a quarter of the work.
         kernel_size: Side of the kernels.
         activation: After each batch norm.
+        repeats: How often a convolution that keeps the shape is applied, each time with the same kernels and a batch
+            norm of its own: depth for few parameters (Dehghani et al. 2019 share layers in this way).
         squeeze: Hidden units of squeeze-and-excitation as a fraction of the filters; 0 for none.
         dropout: Probability to drop a value before the last layer.
 
@@ -39,6 +41,7 @@ class SeparableCNN(nn.Sequential):
         stem_stride: int = 1,
         kernel_size: int = 3,
         activation: Activation = "relu",
+        repeats: int = 1,
         squeeze: float = 0.0,
         dropout: float = 0.0,
     ) -> None:
@@ -52,7 +55,8 @@ class SeparableCNN(nn.Sequential):
         for stage, filters in enumerate(stages, 1):
             for number, out_channels in enumerate(filters, 1):
                 pool = number == len(filters) and stage < len(stages)
-                layers.append(SeparableConvolution(channels, out_channels, kernel_size, pool, activation, squeeze))
+                shape = (channels, out_channels, kernel_size)
+                layers.append(SeparableConvolution(*shape, pool, repeats, activation, squeeze))
                 channels = out_channels
         layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels, len(CLASSES))]
         super().__init__(*layers)
@@ -60,24 +64,35 @@ class SeparableCNN(nn.Sequential):
 
 
 class SeparableConvolution(nn.Module):
-    """A depthwise and a 1x1 convolution, 2x2 max-pool, batch norm, activation: (B, C, H, W) to (B, C', H', W')."""
+    """A depthwise and a 1x1 convolution, 2x2 max-pool, batch norm, activation: (B, C, H, W) to (B, C', H', W').
+
+    If the shape stays the same, the output is added to the input, and all of it is done ``repeats`` times.
+    """
 
     def __init__(
-        self, channels: int, out_channels: int, kernel_size: int, pool: bool, activation: Activation, squeeze: float
+        self,
+        channels: int,
+        out_channels: int,
+        kernel_size: int,
+        pool: bool,
+        repeats: int,
+        activation: Activation,
+        squeeze: float,
     ) -> None:
         super().__init__()
         self.is_residual = channels == out_channels and not pool
-        layers: list[nn.Module] = [
+        self.convolution = nn.Sequential(
             nn.Conv2d(channels, channels, kernel_size, padding=kernel_size // 2, groups=channels, bias=False),
             nn.Conv2d(channels, out_channels, 1, bias=False),
             nn.MaxPool2d(2) if pool else nn.Identity(),
-            nn.BatchNorm2d(out_channels),
-            ACTIVATIONS[activation](),
-        ]
-        if squeeze:
-            layers.append(SqueezeExcitation(out_channels, squeeze))
-        self.layers = nn.Sequential(*layers)
+        )
+        times = repeats if self.is_residual else 1
+        self.norms = nn.ModuleList(nn.BatchNorm2d(out_channels) for _ in range(times))
+        self.activation = ACTIVATIONS[activation]()
+        self.squeeze = SqueezeExcitation(out_channels, squeeze) if squeeze else nn.Identity()
 
     def forward(self, features: Tensor) -> Tensor:
-        new: Tensor = self.layers(features)
-        return features + new if self.is_residual else new
+        for norm in self.norms:
+            new = self.squeeze(self.activation(norm(self.convolution(features))))
+            features = features + new if self.is_residual else new
+        return features

@@ -5,7 +5,9 @@ A checkpoint holds Lightning's own state (weights, optimizer, schedule, callback
 """
 
 import io
+import json
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
 
 from fmnist_pl.atomic_files import copy_file, replacing
 from fmnist_pl.config import Config
+from fmnist_pl.data.datamodule import FashionMNISTDataModule
+from fmnist_pl.data.distillation import TEACHERS
 from fmnist_pl.errors import UserError
 from fmnist_pl.networks.checkpoint_file import load_checkpoint_file
 from fmnist_pl.reporting.runs import METRICS, read_json
@@ -218,15 +222,17 @@ def _is_finished_fit(folder: Path) -> bool:
     return isinstance(metrics, dict) and metrics.get("command") == "fit"
 
 
-def how_to_resume(folder: Path, data_root: Path | None) -> str:
-    """The command that continues a stopped training.
+def how_to_resume(folder: Path, data: FashionMNISTDataModule) -> str:
+    """The command that continues a stopped training, with the places that a checkpoint does not bring.
 
     Args:
         folder: Of the run.
-        data_root: Folder of the images, if the user gave it: a checkpoint does not bring it.
+        data: Of the training.
     """
     last = folder / CHECKPOINT_FOLDER / f"{LAST}.ckpt"
     if not last.exists():
         return "stopped before there was a checkpoint: run the same command again"
-    root = "" if data_root is None else f" --data.root {data_root}"
-    return f"stopped: go on with  python train.py fit --ckpt_path {last}{root}"
+    places = "" if data.root is None else f" --data.root {data.root}"
+    if data.distillation.teachers:
+        places += f" --{TEACHERS} {shlex.quote(json.dumps(data.distillation.teachers))}"
+    return f"stopped: go on with  python train.py fit --ckpt_path {last}{places}"

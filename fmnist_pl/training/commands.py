@@ -192,7 +192,7 @@ def _ending_together(options: Options) -> Iterator[None]:
                 raise SystemExit(0 if isinstance(error, StoppedBySignal) else 1) from error
             can_resume = options.command == "fit" and not trainer.fast_dev_run
             raise StoppedError(
-                how_to_resume(run_folder(trainer), options.datamodule.root) if can_resume else "stopped"
+                how_to_resume(run_folder(trainer), options.datamodule) if can_resume else "stopped"
             ) from error
         raise
     close_loggers(trainer, is_success=True)

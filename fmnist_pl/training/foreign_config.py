@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from fmnist_pl.config import Config, recipe_of
+from fmnist_pl.data.distillation import TEACHERS
 from fmnist_pl.errors import UserError
 from fmnist_pl.networks.saved import Checkpoint
 from fmnist_pl.training.checkpoints import CHECKPOINT_FOLDER
@@ -59,7 +60,8 @@ def evaluated_config(checkpoint: Checkpoint, typed: set[str]) -> Config:
         UserError: It names code that the user did not.
     """
     trainer = {"precision": checkpoint.config["trainer"]["precision"]}
-    return _checked(_recipe(checkpoint) | {"trainer": trainer}, checkpoint.path, typed)
+    config = _with_teachers(_recipe(checkpoint), [])
+    return _checked(config | {"trainer": trainer}, checkpoint.path, typed)
 
 
 def resumed_config(checkpoint: Checkpoint, typed: set[str]) -> Config:
@@ -72,14 +74,15 @@ def resumed_config(checkpoint: Checkpoint, typed: set[str]) -> Config:
         typed: Every word that the user gave, in flags and configs.
 
     Raises:
-        UserError: It names code that the user did not.
+        UserError: It names code or teachers that the user did not.
     """
     found = checkpoint.config
     trainer = dict(recipe_of(found)["trainer"])
     callbacks = trainer.pop("callbacks", None) or []
     callbacks = callbacks if isinstance(callbacks, list) else [callbacks]
     kept = [each for each in callbacks if isinstance(each, dict) and each.get("class_path") in CALLBACKS]
-    config = _recipe(checkpoint) | {"trainer": trainer | {"callbacks": kept}}
+    config = _with_teachers(_recipe(checkpoint), _resumed_teachers(checkpoint, typed))
+    config |= {"trainer": trainer | {"callbacks": kept}}
     config |= {key: found[key] for key in ALSO_RESUMED if key in found}
     if isinstance(config.get("threads"), int):
         config["threads"] = min(config["threads"], available_cores())
@@ -109,6 +112,28 @@ def words(content: Any) -> Iterator[str]:
 def _recipe(checkpoint: Checkpoint) -> Config:
     recipe = recipe_of(checkpoint.config)
     return {"name": checkpoint.config["name"]} | {key: recipe[key] for key in BLOCKS if key in recipe}
+
+
+def _with_teachers(config: Config, teachers: list[str]) -> Config:
+    """Copy of a config with these teachers, files that a distillation reads, instead of its own."""
+    distillation = config["data"].get("distillation")
+    if not isinstance(distillation, dict):
+        return config
+    return config | {"data": config["data"] | {"distillation": distillation | {"teachers": teachers}}}
+
+
+def _resumed_teachers(checkpoint: Checkpoint, typed: set[str]) -> list[str]:
+    """The teachers of a checkpoint that the user names as well; none if the user names others."""
+    distillation = checkpoint.config["data"].get("distillation")
+    teachers = list(words(distillation.get("teachers"))) if isinstance(distillation, dict) else []
+    if typed.issuperset(teachers):
+        return teachers
+    if any(word.startswith(f"--{TEACHERS}") for word in typed):
+        return []
+    raise UserError(
+        f"{checkpoint.path} was distilled from {', '.join(teachers)!a:.300}, and a checkpoint chooses no files to "
+        f"read: give its teachers yourself, with --{TEACHERS} '[FILE, ...]'"
+    )
 
 
 def _checked(config: Config, path: Path, typed: set[str]) -> Config:

@@ -12,7 +12,9 @@ import yaml
 
 from fmnist_pl.atomic_files import replacing
 from fmnist_pl.config import Config, recipe_of
+from fmnist_pl.data.distillation import TEACHERS
 from fmnist_pl.errors import UserError
+from fmnist_pl.networks.teachers import read_teachers
 from fmnist_pl.training.options import resolve_config
 from fmnist_pl.tuning.dotted_keys import set_keys
 from fmnist_pl.tuning.search import DEFAULT_TRIALS, Search
@@ -139,7 +141,7 @@ def check_plan(plan: Plan) -> None:
     """
     search, space = plan.search, plan.space
     _check_kinds("overrides", plan.full_config)
-    first = _check("overrides", plan.training(plan.trial_config, search.scores_per_trial - 1))
+    first = _check("overrides", plan.training(plan.trial_config, search.scores_per_trial - 1), search.folds)
     if first["data"]["num_folds"] is None and first["data"]["val_fraction"] == 0:
         raise UserError(
             "data.val_fraction is 0, so there are no validation images to score by: raise it, or give folds"
@@ -155,7 +157,7 @@ def check_plan(plan: Plan) -> None:
     for merged in _merged(space.samples()):
         params = space.complete(merged)
         try:
-            _check("space", space.apply(params, plan.trial_config))
+            _check("space", space.apply(params, plan.trial_config), search.folds)
         except UserError as error:
             key = _rejected_key(plan, params)
             raise UserError(str(error).replace("space", f"space.{key}", 1) if key else str(error)) from error
@@ -176,7 +178,7 @@ def _rejected_key(plan: Plan, params: Params) -> str | None:
     for key in list(params)[:MOST_KEYS_TO_TRY]:
         rest = {other: value for other, value in params.items() if other != key}
         try:
-            _check("space", plan.space.apply(rest, plan.trial_config))
+            _check("space", plan.space.apply(rest, plan.trial_config), plan.search.folds)
         except UserError:
             continue
         return key
@@ -201,14 +203,15 @@ def _merged(samples: Iterable[Params]) -> list[Params]:
     return merged
 
 
-def _check(what: str, config: Config) -> Config:
-    """The complete config, as train.py reads it."""
+def _check(what: str, config: Config, folds: int | None = None) -> Config:
+    """The complete config, as train.py reads it; ``folds`` are those of the search."""
     _check_kinds(what, config)
     with tempfile.TemporaryDirectory() as folder:
         path = write_config(config, Path(folder, "config.yaml"))
         try:
             complete = resolve_config(["fit", "--config", str(path)])
             _check_one_device(complete)
+            _check_teachers(complete["data"], folds)
         except UserError as error:
             raise UserError(f"{what}: {error}") from error
     return complete
@@ -223,6 +226,17 @@ def _check_one_device(config: Config) -> None:
                 f"trainer.{key} is {count}, but each training of a search runs on one device: set it to 1, "
                 "and give --workers to use several; train.py fit --config best.yaml trains on several devices"
             )
+
+
+def _check_teachers(data: Config, folds: int | None) -> None:
+    """Refuse teachers that may have trained on validation images of the search."""
+    teachers = data["distillation"]["teachers"]
+    if teachers and folds:
+        raise UserError(
+            f"{TEACHERS}: with folds, each image is a validation image of one training, and a teacher has trained on "
+            "it; leave out folds, or the teachers"
+        )
+    read_teachers(teachers, data)
 
 
 def _check_kinds(what: str, config: Config) -> None:

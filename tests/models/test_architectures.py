@@ -195,11 +195,19 @@ def test_a_residual_block_starts_as_its_shortcut() -> None:
 def test_a_separable_convolution_is_a_product_of_two() -> None:
     """One convolution whose kernels are products of the depthwise kernel and a number is the same function."""
     network = SeparableCNN(stem=3, stages=[[5]]).eval()
-    depthwise, pointwise = network[3].layers[:2]
+    depthwise, pointwise, _ = network[3].convolution
     kernels = pointwise.weight * depthwise.weight.squeeze(1)
     maps = torch.randn(2, 3, 28, 28)
     usual = nn.functional.conv2d(maps, kernels, padding=1)
     torch.testing.assert_close(pointwise(depthwise(maps)), usual)
+
+
+def test_repeats_share_their_kernels() -> None:
+    """Three times the convolution of a stage costs two batch norms more, and as many trained parameters."""
+    once, often = (SeparableCNNClassifier(stem=4, stages=[[4]], repeats=repeats) for repeats in (1, 3))
+    assert count(often) == count(once) + 2 * 2 * 4
+    nn.functional.cross_entropy(often(torch.randn(4, 1, 28, 28)), torch.arange(4)).backward()
+    assert all(parameter.grad is not None for parameter in often.parameters())
 
 
 @pytest.mark.parametrize(

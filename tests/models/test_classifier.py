@@ -6,6 +6,7 @@ import torch.nn.functional as F
 
 from fmnist_pl.data.images import Batch
 from fmnist_pl.models import DenseClassifier
+from fmnist_pl.models.loss import cross_entropy
 from fmnist_pl.models.metrics import EpochMetrics
 
 
@@ -24,6 +25,21 @@ def test_smoothing_and_weights_are_for_training_alone() -> None:
     smoothed = F.cross_entropy(logits, labels, torch.arange(1.0, 11.0), label_smoothing=0.2)
     torch.testing.assert_close(model.shared_step(batch, "train")[0], smoothed)
     torch.testing.assert_close(model.shared_step(batch, "val")[0], F.cross_entropy(logits, labels))
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("weights", [None, torch.arange(1.0, 11.0)])
+def test_the_loss_of_labels_is_that_of_their_probabilities(smoothing: float, weights: torch.Tensor | None) -> None:
+    logits, labels = torch.randn(6, 10), torch.arange(6)
+    expected = F.cross_entropy(logits, labels, weights, label_smoothing=smoothing)
+    for number_format in (torch.float32, torch.float64):
+        one_hot = torch.eye(10, dtype=number_format)[labels]
+        torch.testing.assert_close(cross_entropy(logits, one_hot, weights, smoothing), expected)
+    spread = torch.softmax(torch.randn(6, 10), dim=1)
+    smoothed = (1 - smoothing) * spread + smoothing / 10
+    every = -logits.log_softmax(1) * (1 if weights is None else weights)
+    total = 6 if weights is None else (spread * weights).sum()
+    torch.testing.assert_close(cross_entropy(logits, spread, weights, smoothing), (every * smoothed).sum() / total)
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.1])

@@ -27,6 +27,6 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Reported:
         metrics = train(
             ["fit", "--config", "cnn.yaml", *SMALL, "--trainer.max_epochs", "3"]
             + ["--trainer.default_root_dir", str(root), "--data.batch_size", "60", "--histograms", "true"]
-            + ["--model.blocks", "[[4], [8]]", "--data.augment.rotation", "10"]
+            + ["--model.blocks", "[[4], [8]]", "--data.augment.rotation", "10", "--data.augment.cutmix", "0.2"]
         )
     return Reported(root, root / "cnn/version_0", metrics)

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from fmnist_pl.data.augment import Augment
+from fmnist_pl.data.datamodule import FashionMNISTDataModule
 from fmnist_pl.data.facts import CLASSES
-from fmnist_pl.training.callbacks.tensorboard import LiveFigures
+from fmnist_pl.data.synthetic import draw
+from fmnist_pl.training.callbacks.tensorboard import LiveFigures, augmented_samples
 from tests.conftest import run_folder
 from tests.reporting.conftest import Reported
 
@@ -39,6 +42,15 @@ def test_figures_histograms_and_curves_of_the_test(reported: Reported) -> None:
     assert {tag for tag, plugin in plugins.items() if plugin == "pr_curves"} == {f"test/{name}" for name in CLASSES}
     for tag, name in (("test/top2", "top2"), ("Final/test_acc", "acc")):
         assert accumulator.Scalars(tag)[0].value == pytest.approx(reported.metrics["test"][name])
+
+
+@pytest.mark.parametrize("augment", [Augment(brightness=0.3), Augment(crop=2, mixup=1.0)])
+def test_augmented_images_are_as_bright_as_the_images(augment: Augment) -> None:
+    images = draw(60, 0).train.images
+    samples = augmented_samples(FashionMNISTDataModule(augment=augment), images)
+    assert samples.shape == (3, 8, 28, 28)
+    assert samples.mean() == pytest.approx(images[:8].float().mean().item(), rel=0.3)
+    assert 100 < samples.max() <= 255.01
 
 
 def test_the_projector_has_each_test_image(reported: Reported) -> None:

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 import torch
 
+MIXED = ["--data.augment.crop", "2", "--data.augment.cutmix", "0.5", "--data.augment.mixup", "0.3"]
 # dropout, augmentation, momentum and an averaged model: everything that has a state
 STATEFUL = [
     "--model.dropout", "0.3", "--data.augment.shift", "0.1", "--data.augment.horizontal_flip", "0.5",
-    "--data.batch_size", "60", "--optimizer.lr", "0.01",
+    "--data.batch_size", "60", "--optimizer.lr", "0.01", *MIXED,
 ]  # fmt: skip
 SCHEDULES = {
     "constant": [],

@@ -11,7 +11,7 @@ from lightning import LightningModule, Trainer
 from fmnist_pl.training import train
 from fmnist_pl.training.callbacks.compile import Compile
 from tests.conftest import SMALL, run_folder, weights
-from tests.training.recipes import SCHEDULES, StoppedError, stop_after
+from tests.training.recipes import MIXED, SCHEDULES, StoppedError, stop_after
 
 Fit = Callable[..., dict[str, Any]]
 
@@ -22,7 +22,7 @@ TINY = ["--model.hidden_sizes", "[8]", "--data.batch_size", "70", "--optimizer.l
 COMPILED = ["--compile", "true"]
 WAYS = {
     "single steps": ["--steps_per_execution", "1", *SCHEDULES["one_cycle"]],
-    "executions, averaged": ["--steps_per_execution", "4", *SCHEDULES["average"]],
+    "executions, averaged": ["--steps_per_execution", "4", *SCHEDULES["average"], *MIXED],
     "bf16": ["--trainer.precision", "bf16-mixed"],
 }
 

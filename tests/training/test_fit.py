@@ -11,12 +11,15 @@ import torch
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from fmnist_pl.config import CONFIG_FOLDER
 from fmnist_pl.errors import UserError
 from fmnist_pl.models import DenseClassifier
 from fmnist_pl.training import train
 from tests.conftest import NO_PICTURES, SMALL, run_folder, weights
 
 Fit = Callable[..., dict[str, Any]]
+FILES = sorted([*CONFIG_FOLDER.glob("*.yaml"), *CONFIG_FOLDER.glob("records/*.yaml")])
+CONFIGS = [path.relative_to(CONFIG_FOLDER) for path in FILES]
 
 
 def test_a_run_leaves_what_the_readme_says(fit: Fit, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -204,20 +207,21 @@ def test_a_small_network_fits_its_images(fit: Fit) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("config", sorted((Path(__file__).parents[2] / "configs").glob("*.yaml")), ids=lambda p: p.name)
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
 def test_every_config_trains(config: Path, tmp_path: Path) -> None:
-    first_line = config.read_text().splitlines()[0]
-    assert first_line.startswith(f"# python train.py fit --config {config.name}"), "the command stands first"
+    first_line = (CONFIG_FOLDER / config).read_text().splitlines()[0]
+    assert first_line.startswith(f"# python train.py fit --config {config}"), "the command stands first"
     metrics = train(
-        ["fit", "--config", config.name, *SMALL, "--trainer.default_root_dir", str(tmp_path)]
+        ["fit", "--config", str(config), *SMALL, "--trainer.default_root_dir", str(tmp_path)]
         + ["--trainer.max_epochs", "1", "--data.synthetic_size", "300", *NO_PICTURES]
     )
     expected = {"dense": 101_770, "dense_deep": 118_282, "cnn": 467_626, "cnn_tuner": 1_341_834, "fast": 168_224}
+    expected |= {"residual": 77_754, "separable": 3_650, "smallest": 1_948}
     assert metrics["params"] == expected.get(config.stem, metrics["params"])
 
 
 def test_all_five_systems_have_a_config() -> None:
-    names = {path.stem for path in (Path(__file__).parents[2] / "configs").glob("*.yaml")}
+    names = {path.stem for path in CONFIGS}
     assert {"dense", "dense_deep", "cnn", "cnn_tuner", "cnn_regularized"} <= names
 
 

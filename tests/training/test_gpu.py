@@ -21,11 +21,11 @@ from fmnist_pl.training.callbacks import capture
 from fmnist_pl.training.multi_step import Steps
 from fmnist_pl.training.options import Options
 from tests.conftest import ROOT, run_folder, weights
-from tests.training.recipes import SCHEDULES
+from tests.training.recipes import MIXED, SCHEDULES
 
 Fit = Callable[..., dict[str, Any]]
 
-ALL_AUGMENTATION = Augment(0.5, 0.1, 10, 10, 0.1, 0.1, 0.5)
+ALL_AUGMENTATION = Augment(0.5, 0.1, 10, 10, 0.1, 0.1, 0.5, 2, 0.4, 0.4)
 SHORT = ("dense.yaml", "cnn_regularized.yaml")
 CONFIGS = [
     pytest.param(path.name, marks=() if path.name in SHORT else pytest.mark.slow)
@@ -37,7 +37,7 @@ TINY = ["--data.batch_size", "70", "--optimizer.lr", "0.01", "--model.batch_norm
 """The 540 images are batches of 68 and of 67; the step has random numbers and statistics."""
 WAYS = {
     "single steps": ["--steps_per_execution", "1", *SCHEDULES["one_cycle"]],
-    "executions": ["--steps_per_execution", "4", "--trainer.gradient_clip_val", "0.1"],
+    "executions": ["--steps_per_execution", "4", "--trainer.gradient_clip_val", "0.1", *MIXED],
     "executions, averaged": ["--steps_per_execution", "4", *SCHEDULES["average"]],
 }
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU on this machine")

@@ -28,7 +28,7 @@ def test_the_device_that_lightning_takes(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU on this machine")
 def test_a_run_on_the_gpu(tmp_path: Path) -> None:
-    changes = ["horizontal_flip", "shift", "rotation", "shear", "zoom", "erasing"]
+    changes = ["horizontal_flip", "shift", "rotation", "shear", "zoom", "erasing", "cutmix", "mixup"]
     augment = [word for name in changes for word in (f"--data.augment.{name}", "0.1")]
     arguments = ["--config", "cnn_regularized.yaml", "--data.source", "synthetic", "--trainer.accelerator", "gpu"]
     where = ["--trainer.max_epochs", "2", "--trainer.default_root_dir", str(tmp_path)]

@@ -18,7 +18,7 @@ from fmnist_pl.training import train
 from fmnist_pl.training.multi_step import LoopCounters, Steps
 from fmnist_pl.training.steps_per_execution import training_flops
 from tests.conftest import NO_PICTURES, SMALL, run_folder
-from tests.training.recipes import SCHEDULES, STATEFUL, StoppedError, stop_after
+from tests.training.recipes import MIXED, SCHEDULES, STATEFUL, StoppedError, stop_after
 
 Fit = Callable[..., dict[str, Any]]
 
@@ -182,15 +182,15 @@ WAITS = ("aten._local_scalar_dense", "aten.item", "aten.nonzero", "aten.is_nonze
 
 
 @pytest.mark.parametrize(
-    ("config", "steps"),
-    [("dense.yaml", "1"), ("dense.yaml", "3"), ("cnn_regularized.yaml", "1")]
-    + [pytest.param("cnn_regularized.yaml", "3", marks=pytest.mark.slow)],
+    ("config", "more", "steps"),
+    [("dense.yaml", [], "1"), ("dense.yaml", [], "3"), ("cnn_regularized.yaml", MIXED, "1")]
+    + [pytest.param("cnn_regularized.yaml", MIXED, "3", marks=pytest.mark.slow)],
 )
 def test_a_step_neither_waits_for_the_device_nor_goes_image_by_image(
-    fit: Fit, monkeypatch: pytest.MonkeyPatch, config: str, steps: str
+    fit: Fit, monkeypatch: pytest.MonkeyPatch, config: str, more: list[str], steps: str
 ) -> None:
-    few = operations(fit, monkeypatch, config, steps, "--data.synthetic_size", "60", "--data.batch_size", "10")
-    many = operations(fit, monkeypatch, config, steps, "--data.synthetic_size", "240", "--data.batch_size", "40")
+    few = operations(fit, monkeypatch, config, steps, *more, "--data.synthetic_size", "60", "--data.batch_size", "10")
+    many = operations(fit, monkeypatch, config, steps, *more, "--data.synthetic_size", "240", "--data.batch_size", "40")
     assert few["aten.addmm.default"] >= 6 * 2, "six steps were counted"
     assert few == many, "batches four times as large ask for the same operations"
     assert not [name for name in few if name.startswith(WAITS)]

@@ -13,6 +13,7 @@ from fmnist_pl.errors import UserError
 from fmnist_pl.training import main, train
 from fmnist_pl.training.options import resolve_config
 from tests.conftest import NO_PICTURES, SMALL, run_folder
+from tests.training.recipes import MIXED
 
 DENSE = ["fit", "--config", "dense.yaml", *SMALL, *NO_PICTURES, "--trainer.max_epochs", "1"]
 CNN = ["fit", "--config", "cnn.yaml", *SMALL, *NO_PICTURES, "--trainer.max_epochs", "1"]
@@ -26,6 +27,10 @@ REFUSED = {
     "seed": ([*DENSE, "--seed_everything", "-1"], r"seed_everything: got -1; give 0 to 4,294,967,295"),
     "split seed": ([*DENSE, "--data.split_seed", "1" + "0" * 30], r"data.split_seed: got 1"),
     "dropout": ([*DENSE, "--model.dropout", "1.1"], r"model.dropout: got 1.1"),
+    "more than all mixed": (
+        [*DENSE, "--data.augment.cutmix", "0.7", "--data.augment.mixup", "0.4"],
+        r"data.augment.cutmix \+ data.augment.mixup: got 0.7 \+ 0.4; give at most 1",
+    ),
     "smoothing": ([*DENSE, "--model.label_smoothing", "2"], r"model.label_smoothing: got 2"),
     "negative smoothing": ([*DENSE, "--model.label_smoothing", "-1"], r"model.label_smoothing: got -1"),
     "no units": ([*DENSE, "--model.hidden_sizes", "[0]"], r"model.hidden_sizes: got 0"),
@@ -112,7 +117,10 @@ def test_an_optimizer_that_needs_the_loss_again(fit: Callable[..., dict[str, Any
 @pytest.mark.parametrize("precision", ["64-true", "bf16-true", pytest.param("16-true", marks=pytest.mark.slow)])
 def test_number_formats_of_all_weights(fit: Callable[..., dict[str, Any]], precision: str) -> None:
     reported = ["--report", "true"] if precision == "16-true" else []
-    assert "test" in fit("--trainer.precision", precision, "--optimizer", "SGD", "--optimizer.lr", "0.01", *reported)
+    weighted = ["--model.class_weights", str([1.0] * 10)]
+    assert "test" in fit(
+        "--trainer.precision", precision, "--optimizer", "SGD", "--optimizer.lr", "0.01", *reported, *MIXED, *weighted
+    )
 
 
 def test_a_fault_of_ours_shows_its_traceback(

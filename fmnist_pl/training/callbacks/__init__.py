@@ -6,6 +6,7 @@ from lightning.pytorch.callbacks import Callback, ModelSummary
 from fmnist_pl.data.datamodule import FashionMNISTDataModule
 from fmnist_pl.training.callbacks.capture import Capture
 from fmnist_pl.training.callbacks.compile import Compile
+from fmnist_pl.training.callbacks.distillation import Distill
 from fmnist_pl.training.callbacks.learning_rate import LearningRateCurve
 from fmnist_pl.training.callbacks.nan_guard import NanGuard
 from fmnist_pl.training.callbacks.progress import EpochLines, progress_bar
@@ -30,6 +31,8 @@ def fit_callbacks(data: FashionMNISTDataModule, config: Namespace) -> list[Callb
     stopwatch = Stopwatch()
     # the guard reads the weights at the end of an epoch, so that a GPU has finished it before the stopwatch looks
     callbacks: list[Callback] = [StepSeeds(data.seed), NanGuard()]
+    if data.distillation.teachers:
+        callbacks.append(Distill(data))
     if config.compile:
         callbacks.append(Compile(stopwatch))  # before the stopwatch, which starts with the training
     if config.cuda_graph:

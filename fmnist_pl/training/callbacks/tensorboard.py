@@ -122,13 +122,17 @@ def augmented_samples(data: FashionMNISTDataModule, images: Tensor) -> np.ndarra
         images: Training images, uint8 (N, 1, 28, 28), on the CPU.
 
     Returns:
-        float (draws, N, 28, 28), 0 to 255, N at most 8; no draws if the augmentation changes nothing.
+        float (draws, N, 28, 28), 0 to 255, N at most 8; no draws if the augmentation changes nothing. CutMix and
+        mixup take the other image from these N.
     """
-    originals = images[:AUGMENTED].float()
+    originals = images[:AUGMENTED].float() / 255
     if data.augment == Augment():
         return np.empty((0, len(originals), *originals.shape[2:]))
     generator = Generator().manual_seed(data.seed)
-    return stack([data.augment(originals, generator) for _ in range(DRAWS)])[:, :, 0].numpy()
+    draws = [data.augment(originals, generator) for _ in range(DRAWS)]
+    if data.augment.mixes:
+        draws = [data.augment.mixture(draw, generator).mix_images(draw) for draw in draws]
+    return stack(draws)[:, :, 0].numpy() * 255
 
 
 def _training_images(data: FashionMNISTDataModule) -> FigureEntry[None]:
