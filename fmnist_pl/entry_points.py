@@ -1,9 +1,8 @@
-"""The commands ``fmnist-train`` and ``fmnist-tune``, which train.py and tune.py run too.
-
-Each function checks the command line as far as that needs no torch, then imports what it runs.
-"""
+"""The commands ``fmnist-train`` and ``fmnist-tune``, which train.py and tune.py run too."""
 
 import sys
+from collections.abc import Callable
+from importlib import import_module
 
 from fmnist_pl.start_up import program, quick_imports
 
@@ -14,7 +13,7 @@ def train() -> int:
     Returns:
         The exit code.
     """
-    return program(_train)
+    return program(lambda: _run("fmnist_pl.training"))
 
 
 def tune() -> int:
@@ -23,30 +22,19 @@ def tune() -> int:
     Returns:
         The exit code.
     """
-    return program(_tune)
+    return program(lambda: _run("fmnist_pl.tuning"))
 
 
-def _train() -> int:
+def _run(package: str) -> int:
+    """Check the command line as far as that needs no torch, then import ``main`` of the package and run it."""
     with quick_imports():
         from fmnist_pl.console import exit_code_of, hide_disk_errors_of_threads
-        from fmnist_pl.training.command_line import check
+
+        check = import_module(f"{package}.command_line").check
     hide_disk_errors_of_threads()
     code = exit_code_of(lambda: check(sys.argv[1:]))
     if code:
         return code
     with quick_imports():
-        from fmnist_pl.training import main
-    return main()
-
-
-def _tune() -> int:
-    with quick_imports():
-        from fmnist_pl.console import exit_code_of, hide_disk_errors_of_threads
-        from fmnist_pl.tuning.command_line import check
-    hide_disk_errors_of_threads()
-    code = exit_code_of(lambda: check(sys.argv[1:]))
-    if code:
-        return code
-    with quick_imports():
-        from fmnist_pl.tuning import main
+        main: Callable[[], int] = import_module(package).main  # imports torch
     return main()

@@ -13,6 +13,7 @@ from fmnist_pl.data.folder import find_folder, load_folder
 from fmnist_pl.data.split import split
 from fmnist_pl.errors import UserError
 from fmnist_pl.training import train
+from tests.conftest import NO_PICTURES
 
 pytestmark = [
     pytest.mark.real,
@@ -54,7 +55,7 @@ def test_one_changed_pixel_is_found(folder: Path, tmp_path: Path) -> None:
 def test_a_short_training_learns(tmp_path: Path) -> None:
     metrics = train(
         ["fit", "--config", "dense.yaml", "--trainer.max_epochs", "1", "--data.train_limit", "6000"]
-        + ["--trainer.default_root_dir", str(tmp_path), "--trainer.enable_model_summary", "false"]
+        + ["--trainer.default_root_dir", str(tmp_path), "--trainer.enable_model_summary", "false", *NO_PICTURES]
     )
     assert metrics["data_source"] == "real"
     assert metrics["test"]["acc"] > 0.7

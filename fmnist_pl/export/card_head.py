@@ -19,6 +19,7 @@ from fmnist_pl.export.formats import Format
 from fmnist_pl.foreign_text import printable
 from fmnist_pl.networks.saved import Checkpoint
 from fmnist_pl.reporting.runs import METRICS, read_json
+from fmnist_pl.reporting.statistics import wilson_interval
 
 NO_LICENCE = "unknown"
 """The hubs' id for weights whose owner has given no licence."""
@@ -104,8 +105,6 @@ def training_of(checkpoint: Checkpoint) -> Training | None:
 
 def interval_of(accuracy: float, images: int) -> tuple[float, float]:
     """95% interval of an accuracy over other images of the same kind, four decimal places."""
-    from fmnist_pl.reporting.evaluation import wilson_interval  # imports torchmetrics, which takes a second
-
     low, high = wilson_interval(accuracy, images)
     return round(low, 4), round(high, 4)
 

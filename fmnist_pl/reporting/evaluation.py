@@ -1,6 +1,5 @@
 """Metrics of predictions, from labels and probabilities."""
 
-import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,8 +9,9 @@ import numpy as np
 import torch
 import torchmetrics.functional.classification as tm
 
+from fmnist_pl.reporting.statistics import wilson_interval
+
 BINS = 15  # bins of the calibration error, as in Guo et al. 2017
-NORMAL_95 = 1.959964  # 95% of a normal distribution lie within this many standard deviations
 
 
 @dataclass(frozen=True)
@@ -152,14 +152,6 @@ class Evaluation:
     def _from_probabilities(self, metric: Callable[..., torch.Tensor], **options: Any) -> float:
         probabilities, labels = torch.from_numpy(self.probabilities), torch.from_numpy(self.labels)
         return float(metric(probabilities, labels, num_classes=len(self.class_names), **options))
-
-
-def wilson_interval(fraction: float, count: int) -> tuple[float, float]:
-    """95% confidence interval of a fraction that was measured on ``count`` samples."""
-    spread = NORMAL_95**2 / count
-    middle = (fraction + spread / 2) / (1 + spread)
-    half = math.sqrt(fraction * (1 - fraction) * spread + spread**2 / 4) / (1 + spread)
-    return middle - half, middle + half
 
 
 def hardest_pairs(confusion: np.ndarray, count: int) -> list[tuple[int, int]]:

@@ -13,8 +13,8 @@ from fmnist_pl.reporting.calibration import calibration_error_by_chance, fitted_
 from fmnist_pl.reporting.doubtful_labels import LARGEST_PROBABILITY, doubtful_labels
 from fmnist_pl.reporting.evaluation import hardest_pairs
 from fmnist_pl.reporting.report_figures import ReportInputs
-from fmnist_pl.reporting.significance import LIMIT, binomial_tail, difference_error, mean_error
 from fmnist_pl.reporting.slices import weak_slices
+from fmnist_pl.reporting.statistics import LIMIT, binomial_tail, difference_error, mean_error
 
 NOT_LEARNED = 0.3  # training accuracy below which a network has learned next to nothing
 SMALL_ERROR = 0.02  # validation error with little left to gain; the best published ones are about 0.03
@@ -52,7 +52,7 @@ def _fit(inputs: ReportInputs) -> Iterator[Finding]:
     if train is None:
         return
     gap, error = train.accuracy - unseen.accuracy, 1 - unseen.accuracy
-    deviation = difference_error(train, unseen)
+    deviation = difference_error(train.correct, unseen.correct)
     share = gap / error if error else 0.0
     numbers = {"train_acc": train.accuracy, f"{name}_acc": unseen.accuracy, "gap": gap, "standard_error": deviation}
     where = (
@@ -116,7 +116,7 @@ def _val_and_test(inputs: ReportInputs) -> Iterator[Finding]:
     val, test = inputs.val_evaluation, inputs.evaluation
     if val is None:
         return
-    difference, deviation = val.accuracy - test.accuracy, difference_error(val, test)
+    difference, deviation = val.accuracy - test.accuracy, difference_error(val.correct, test.correct)
     numbers = {"val_acc": val.accuracy, "test_acc": test.accuracy, "standard_error": deviation}
     text = (
         f"Accuracy is {val.accuracy:.4f} on {len(val.labels):,} validation and {test.accuracy:.4f} on "
@@ -224,7 +224,7 @@ def _noise(inputs: ReportInputs) -> Iterator[Finding]:
     val = inputs.val_evaluation
     if val is None:
         return
-    least = LIMIT * difference_error(val, val)
+    least = LIMIT * difference_error(val.correct, val.correct)
     text = (
         f"With {len(val.labels):,} validation images, a gain of less than {_points(least)} in one run can be chance "
         f"({LIMIT:g} standard errors of the difference of two accuracies)."

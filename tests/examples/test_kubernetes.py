@@ -62,7 +62,7 @@ def test_pods_share_the_study_and_one_is_evicted(
             pod.kill()
             pod.communicate()
     trials = trials_of(home, postgres)
-    assert [trial.state.name for trial in trials] == ["COMPLETE"] * 6
+    assert [trial.state.name for trial in trials] == ["COMPLETE"] * 4
     assert {trial.user_attrs["attempts"] for trial in trials} == {1}, "an eviction is no failed attempt"
 
 
@@ -74,7 +74,7 @@ def start_pod(
     assert container["command"] == ["fmnist-tune"]
     folder = checkout / f"pod_{number}"
     folder.mkdir()
-    smaller = {"cnn.yaml": f"../{search[1]}", "100": "6"}
+    smaller = {"cnn.yaml": f"../{search[1]}", "100": "4"}
     return subprocess.Popen(
         [sys.executable, str(ROOT / "tune.py"), *(smaller.get(argument, argument) for argument in container["args"])],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

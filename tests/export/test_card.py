@@ -14,7 +14,7 @@ import yaml
 
 from fmnist_pl import console
 from fmnist_pl.export.export import export as export_checkpoint
-from fmnist_pl.reporting.evaluation import wilson_interval
+from fmnist_pl.reporting.statistics import wilson_interval
 from fmnist_pl.weights import SHIPPED
 
 HEAD = re.compile(r"---\n(.*?\n)---\n(.*)", re.DOTALL)

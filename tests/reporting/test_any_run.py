@@ -34,6 +34,7 @@ def test_a_resumed_run_has_the_whole_history(fit: Fit, tmp_path: Path) -> None:
     assert "learning_curves.png" in files_in(folder / "report")
 
 
+@pytest.mark.slow
 def test_the_report_names_the_tested_epoch(fit: Fit, tmp_path: Path) -> None:
     # a learning rate that ruins the weights in the second epoch: the first one is best and is tested
     spoil = ["--optimizer", "SGD", "--optimizer.lr", "0.05", "--lr_scheduler", "StepLR", "--lr_scheduler.gamma", "200"]

@@ -13,7 +13,6 @@ from fmnist_pl.reporting.doubtful_labels import doubtful_labels
 from fmnist_pl.reporting.evaluation import Evaluation
 from fmnist_pl.reporting.findings import Finding, findings
 from fmnist_pl.reporting.report_figures import ReportInputs
-from fmnist_pl.reporting.significance import binomial_tail, difference_error
 from fmnist_pl.reporting.slices import KINDS, image_measures, weak_slices
 from fmnist_pl.training.options import ParsedOptions
 
@@ -226,15 +225,6 @@ def test_the_temperature_undoes_a_change_of_confidence() -> None:
     np.testing.assert_allclose(with_temperature(sharper, 2.0).probabilities, calibrated, atol=1e-9)
     assert true.calibration_error <= calibration_error_by_chance(true.confidences)
     assert sharper.calibration_error > 3 * calibration_error_by_chance(sharper.confidences)
-
-
-def test_the_statistics() -> None:
-    from scipy.stats import binom
-
-    assert binomial_tail(7, 100, 1 / 45) == pytest.approx(binom.sf(6, 100, 1 / 45))
-    assert difference_error(evaluation(10, 1.0), evaluation(10, 1.0)) > 0
-    expected = np.sqrt(0.9 * 0.1 / 4000 + 0.8 * 0.2 / 1000)
-    assert difference_error(evaluation(4000, 0.9), evaluation(1000, 0.8)) == pytest.approx(expected, rel=0.01)
 
 
 def test_the_flags_of_the_advice_are_flags_of_fit() -> None:

@@ -17,7 +17,7 @@ from fmnist_pl.models import Classifier, DenseClassifier, SeparableCNNClassifier
 from fmnist_pl.training import train
 from fmnist_pl.training.multi_step import LoopCounters, Steps
 from fmnist_pl.training.steps_per_execution import forward_flops, training_flops
-from tests.conftest import SMALL, run_folder
+from tests.conftest import NO_PICTURES, SMALL, run_folder
 from tests.training.recipes import MIXED, SCHEDULES, STATEFUL, StoppedError, stop_after
 
 Fit = Callable[..., dict[str, Any]]
@@ -26,6 +26,8 @@ WAYS = SCHEDULES | {
     "clipped": ["--trainer.gradient_clip_val", "0.1"],
     "batch norm": ["--model.batch_norm", "true"],
 }
+FAST = ("one_cycle", "average")
+SOME_WAYS = [pytest.param(way, marks=() if way in FAST else pytest.mark.slow) for way in WAYS]
 
 
 def checkpoint(tmp_path: Path, name: str, version: int = 0) -> dict[str, Any]:
@@ -48,7 +50,7 @@ def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
     return {tag: sorted((event.step, event.value) for event in accumulator.Scalars(tag)) for tag in tags}
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", SOME_WAYS)
 def test_executions_come_to_what_single_steps_come_to(fit: Fit, tmp_path: Path, way: str) -> None:
     arguments = [*STATEFUL, *WAYS[way], "--trainer.log_every_n_steps", "4"]
     metrics = [
@@ -67,7 +69,9 @@ def test_executions_come_to_what_single_steps_come_to(fit: Fit, tmp_path: Path, 
         assert [value for _, value in found[tag]] == pytest.approx([value for _, value in points], rel=1e-6), tag
 
 
-@pytest.mark.parametrize(("before", "after"), [("4", "1"), ("1", "4"), ("4", "4")])
+@pytest.mark.parametrize(
+    ("before", "after"), [("4", "1"), *(pytest.param(before, "4", marks=pytest.mark.slow) for before in ("1", "4"))]
+)
 def test_a_run_goes_on_with_any_number(
     fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str
 ) -> None:
@@ -101,7 +105,7 @@ def test_the_operations_of_a_step_are_those_it_needs() -> None:
 
 def test_small_networks_take_many_steps_at_once_and_large_ones_do_not(fit: Fit) -> None:
     assert fit()["steps_per_execution"] == 25
-    assert fit(config="cnn.yaml")["steps_per_execution"] == 1
+    assert fit("--data.synthetic_size", "60", config="cnn.yaml")["steps_per_execution"] == 1
 
 
 OBSTACLES = {
@@ -143,7 +147,7 @@ def test_a_callback_that_looks_at_steps_sees_each(tmp_path: Path) -> None:
             self.batches += 1
 
     seen = Seen()
-    arguments = ["fit", "--config", "dense.yaml", *SMALL, "--trainer.max_epochs", "1"]
+    arguments = ["fit", "--config", "dense.yaml", *SMALL, *NO_PICTURES, "--trainer.max_epochs", "1"]
     metrics = train([*arguments, "--trainer.default_root_dir", str(tmp_path)], callbacks=[seen])
     assert seen.batches == 17, "540 images in batches of 32"
     assert metrics["steps_per_execution"] == 1
@@ -184,8 +188,11 @@ def operations(fit: Fit, monkeypatch: pytest.MonkeyPatch, config: str, steps: st
 WAITS = ("aten._local_scalar_dense", "aten.item", "aten.nonzero", "aten.is_nonzero", "aten.equal")
 
 
-@pytest.mark.parametrize("steps", ["1", "3"])
-@pytest.mark.parametrize(("config", "more"), [("dense.yaml", []), ("cnn_regularized.yaml", MIXED)])
+@pytest.mark.parametrize(
+    ("config", "more", "steps"),
+    [("dense.yaml", [], "1"), ("dense.yaml", [], "3"), ("cnn_regularized.yaml", MIXED, "1")]
+    + [pytest.param("cnn_regularized.yaml", MIXED, "3", marks=pytest.mark.slow)],
+)
 def test_a_step_neither_waits_for_the_device_nor_goes_image_by_image(
     fit: Fit, monkeypatch: pytest.MonkeyPatch, config: str, more: list[str], steps: str
 ) -> None:

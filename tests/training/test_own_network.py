@@ -74,6 +74,7 @@ def test_its_arguments_and_shapes_are_checked(beside: Path, arguments: list[str]
         fit(beside, *arguments)
 
 
+@pytest.mark.slow
 def test_its_arguments_are_searched(beside: Path) -> None:
     from fmnist_pl.tuning import Search, tune
 

@@ -18,7 +18,10 @@ from tests.conftest import NO_PICTURES, ROOT, SMALL, run_folder, weights
 from tests.training.recipes import SCHEDULES, STATEFUL, StoppedError, stop_after
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize(
+    "schedule",
+    [pytest.param(name, marks=() if name in ("one_cycle", "average") else pytest.mark.slow) for name in SCHEDULES],
+)
 def test_a_resumed_run_ends_bit_for_bit_as_one_never_stopped(
     fit: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schedule: str
 ) -> None:

@@ -104,6 +104,7 @@ def test_what_a_library_refuses_in_training(fit: Callable[..., dict[str, Any]], 
         fit(*arguments, epochs=3)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_batch_size_that_lightning_finds(fit: Callable[..., dict[str, Any]]) -> None:
     assert "test" in fit("--trainer.callbacks+", "BatchSizeFinder", "--trainer.callbacks.max_trials", "2")
@@ -113,7 +114,7 @@ def test_an_optimizer_that_needs_the_loss_again(fit: Callable[..., dict[str, Any
     assert "test" in fit("--optimizer", "LBFGS", "--optimizer.lr", "0.1", "--optimizer.max_iter", "2")
 
 
-@pytest.mark.parametrize("precision", ["64-true", "bf16-true", "16-true"])
+@pytest.mark.parametrize("precision", ["64-true", "bf16-true", pytest.param("16-true", marks=pytest.mark.slow)])
 def test_number_formats_of_all_weights(fit: Callable[..., dict[str, Any]], precision: str) -> None:
     reported = ["--report", "true"] if precision == "16-true" else []
     weighted = ["--model.class_weights", str([1.0] * 10)]

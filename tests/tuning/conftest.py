@@ -1,15 +1,17 @@
 """Searches of seconds: a few synthetic images, a tiny dense network, in the test's own folder."""
 
+import copy
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fmnist_pl.config import Config
+from fmnist_pl.config import Config, find_config
+from fmnist_pl.training.options import resolve_config
 from fmnist_pl.tuning import Search
 from fmnist_pl.tuning.plan import Plan, base_config
 from fmnist_pl.tuning.study import TrialQueue, open_study
@@ -24,6 +26,26 @@ QUICK = {
     "live_pictures": False,
 }
 RATE = {"optimizer.init_args.lr": {"float": {"low": 1e-4, "high": 1e-2, "log": True}}}
+
+
+@pytest.fixture(scope="session")
+def resolved() -> dict[tuple[str, str], Config]:
+    """What `resolve_config` made of each config so far, by the name and the content of its file."""
+    return {}
+
+
+@pytest.fixture(autouse=True)
+def _resolve_each_config_once(resolved: dict[tuple[str, str], Config], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check of a search takes more than a second, and most tests check the same configs."""
+
+    def remember(arguments: Sequence[str]) -> Config:
+        path = find_config(arguments[-1])
+        key = path.stem, path.read_text()
+        if key not in resolved:
+            resolved[key] = resolve_config(arguments)
+        return copy.deepcopy(resolved[key])
+
+    monkeypatch.setattr("fmnist_pl.tuning.plan.resolve_config", remember)
 
 
 @pytest.fixture

@@ -223,6 +223,7 @@ def test_a_full_disk_is_one_clear_line(said: Callable[..., str], monkeypatch: py
     assert "cannot write journal.log: No space left" in said()
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_search_and_no_trial_is_lost(
     quick: Callable[..., Search], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

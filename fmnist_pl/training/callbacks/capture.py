@@ -4,37 +4,26 @@ The host launches each kernel of a step by a call of its own, and these calls li
 all kernels by one call.
 """
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from lightning import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
 from fmnist_pl.errors import UserError
 from fmnist_pl.models.classifier import Classifier
-from fmnist_pl.training.callbacks.rehearsal import typical_batch, unchanged
-from fmnist_pl.training.callbacks.stopwatch import Stopwatch
+from fmnist_pl.training.callbacks.rehearsal import Rehearsal, first_line, typical_batch, unchanged
 
 LossAndLogits = tuple[Tensor, Tensor]
 
 
-class Capture(Callback):
+class Capture(Rehearsal):
     """Captures forward, loss and backward of the training steps; the optimizer's step remains a call of its own.
 
     Batches of another size than the most frequent one are trained on without the graph. If a graph is not possible, the
     training prints the reason and runs without it.
     """
-
-    def __init__(self, stopwatch: Stopwatch) -> None:
-        """Choose where the time is recorded.
-
-        Args:
-            stopwatch: Its ``compile_seconds`` are increased.
-        """
-        self._stopwatch = stopwatch
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, Classifier)
@@ -43,15 +32,13 @@ class Capture(Callback):
             if trainer.is_global_zero:
                 print(f"cuda_graph is off: {obstacle}", flush=True)
             return
-        start = time.perf_counter()
-        try:
-            pl_module.captured = _captured(trainer, pl_module)
-        except RuntimeError as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise UserError(f"--cuda_graph: the step cannot be captured ({reason}); leave --cuda_graph out") from error
-        seconds = time.perf_counter() - start
-        self._stopwatch.compile_seconds += seconds
-        print(f"captured in {seconds:.1f} s", flush=True)
+        with self.timed(trainer, "captured"):
+            try:
+                pl_module.captured = _captured(trainer, pl_module)
+            except RuntimeError as error:
+                raise UserError(
+                    f"--cuda_graph: the step cannot be captured ({first_line(error)}); leave --cuda_graph out"
+                ) from error
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, Classifier)
