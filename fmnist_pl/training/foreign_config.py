@@ -50,7 +50,7 @@ NAMED_BY = {"model": "--model.network", "optimizer": "--optimizer", "lr_schedule
 
 
 def evaluated_config(checkpoint: Checkpoint, typed: set[str]) -> Config:
-    """What an evaluation takes from a checkpoint: the model, the data and the number format.
+    """What an evaluation takes from a checkpoint: the model, the data, the number format, the epochs for the report.
 
     Args:
         checkpoint: The checkpoint.
@@ -59,7 +59,7 @@ def evaluated_config(checkpoint: Checkpoint, typed: set[str]) -> Config:
     Raises:
         UserError: It names code that the user did not.
     """
-    trainer = {"precision": checkpoint.config["trainer"]["precision"]}
+    trainer = {key: value for key, value in checkpoint.config["trainer"].items() if key in ("precision", "max_epochs")}
     config = _with_teachers(_recipe(checkpoint), [])
     return _checked(config | {"trainer": trainer}, checkpoint.path, typed)
 

@@ -67,7 +67,8 @@ def test_the_best_epoch_is_tested_not_the_last(fit: Fit, tmp_path: Path) -> None
     assert again["test"] == metrics["test"]
     again = train(["validate", "--ckpt_path", str(best), "--trainer.default_root_dir", str(tmp_path)])
     assert again["val"] == metrics["val"]
-    assert run_folder(tmp_path, version=1).is_dir(), "an evaluation has a folder of its own"
+    config = yaml.safe_load((run_folder(tmp_path, version=1) / "config.yaml").read_text())
+    assert config["trainer"]["max_epochs"] == 2, "an evaluation has a folder of its own, and tells of the training"
 
 
 def test_the_saved_config_runs_again_to_the_same_end(fit: Fit, tmp_path: Path) -> None:
