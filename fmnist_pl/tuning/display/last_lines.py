@@ -17,7 +17,7 @@ def limits_line(queue: TrialQueue) -> str:
     if not queue.plan.sizes.are_limited:
         return ""
     rejected = queue.count_rejected()
-    over = f"; {rejected:,} sampled points were over them and not trained" if rejected else ""
+    over = f"; sampled points over them, not trained: {rejected:,}" if rejected else ""
     return f"limits: {queue.plan.search.limits}{over}"
 
 
