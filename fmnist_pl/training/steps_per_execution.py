@@ -96,10 +96,11 @@ def _convolution_backward_flops(grad: list[int], inputs: list[int], kernel: list
         grad: Shape of the gradient of the outputs.
         inputs: Shape of the inputs.
         kernel: Shape of the kernels.
-        rest: Bias, stride, ..., last which gradients are asked for: of inputs, kernels, biases.
+        rest: Bias, stride, padding, dilation, whether it is transposed, ..., last which gradients are asked for: of
+            inputs, kernels, biases.
     """
-    of_inputs, of_kernels, _of_biases = rest[-1]
-    forward = 2 * math.prod(grad) * math.prod(kernel[1:])
+    is_transposed, (of_inputs, of_kernels, _of_biases) = rest[4], rest[-1]
+    forward = 2 * math.prod(inputs if is_transposed else grad) * math.prod(kernel[1:])
     return forward * (of_inputs + of_kernels)
 
 

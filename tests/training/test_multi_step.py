@@ -10,6 +10,7 @@ import torch
 from lightning import Trainer
 from lightning.pytorch.callbacks import Callback
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from fmnist_pl.data.loader import BatchLoader
@@ -92,6 +93,12 @@ def test_a_grouped_convolution_is_counted_once() -> None:
     model = SeparableCNNClassifier(stem=8, stages=[[16]])
     stem = 2 * 8 * 9 * 28 * 28
     assert training_flops(model) == 3 * forward_flops(model.network, model.example_input_array) - stem
+
+
+def test_a_transposed_convolution_is_counted_by_its_inputs() -> None:
+    network = nn.Sequential(nn.ConvTranspose2d(1, 4, 2, stride=2), nn.Flatten(), nn.Linear(4 * 56 * 56, 10))
+    products = 2 * (28 * 28 * 4 * 2 * 2) + 3 * (4 * 56 * 56 * 10)  # nothing goes back to the pixels
+    assert training_flops(Classifier(network)) == 2 * products
 
 
 def test_the_operations_of_a_step_are_those_it_needs() -> None:
