@@ -19,7 +19,7 @@ class QuietCmaEsSampler(samplers.CmaEsSampler):
 
     def after_trial(self, *arguments: Any) -> None:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
+            warnings.filterwarnings("ignore", "Constraints have been set", UserWarning)
             super().after_trial(*arguments)
 
 
