@@ -75,6 +75,7 @@ RUN: dict[str, Callable[..., Tensor]] = {
     "adaptive_avg_pool": _of(lambda x, places: F.adaptive_avg_pool2d(x, places)),
     "permute": _of(lambda x, dims: x.permute(0, *(dim + 1 for dim in dims))),
     "reshape": _of(lambda x: x),
+    "mirror": _of(lambda x: x.flip(3)),
     "add": _arithmetic(torch.add),
     "subtract": _arithmetic(torch.sub),
     "multiply": _arithmetic(torch.mul),

@@ -39,6 +39,15 @@ class Program:
     tensors: list[Tensor] = field(default_factory=list)
     """float32, contiguous."""
 
+    def store(self, tensor: Tensor) -> int:
+        """Position of a tensor in `tensors`; one that several steps share is stored once."""
+        tensor = tensor.float().contiguous()
+        for position, known in enumerate(self.tensors):
+            if torch.equal(known, tensor):
+                return position
+        self.tensors.append(tensor)
+        return len(self.tensors) - 1
+
 
 def program_of(network: nn.Module) -> Program:
     """Translate a network.
@@ -86,7 +95,7 @@ class _Translation:
             except _UntranslatableError as reason:
                 raise UserError(
                     f"a page cannot compute {_layer_of(node)}: {reason}. It computes convolutions, dense layers, batch "
-                    "norm, pooling, elementwise activations, sums and reshapes: export as onnx"
+                    "norm, pooling, elementwise activations, sums, products and reshapes: export as onnx"
                 ) from reason
         elif node.op == "output":
             self._check_output(node)
@@ -120,13 +129,8 @@ class _Translation:
         }
 
     def _with_positions(self, options: Arguments) -> Arguments:
-        positions = {}
-        for name, value in options.items():
-            if isinstance(value, Tensor):
-                self.program.tensors.append(value.float().contiguous())
-                value = len(self.program.tensors) - 1
-            positions[name] = value
-        return positions
+        store = self.program.store
+        return {name: store(value) if isinstance(value, Tensor) else value for name, value in options.items()}
 
     def _check_output(self, node: fx.Node) -> None:
         outputs = list(node.all_input_nodes)
@@ -234,16 +238,23 @@ def _permute(call: Arguments) -> tuple[str, Arguments]:
     return "permute", {"dims": [dim - 1 for dim in dims[1:]]}
 
 
+def _flip(call: Arguments) -> tuple[str, Arguments]:
+    if list(call["dims"]) != [3]:
+        raise _UntranslatableError("it mirrors other than left to right")
+    return "mirror", {}
+
+
 def _arithmetic(op: str) -> Translate:
-    """Two values of one shape, or a value and a number."""
+    """Two values of one shape, values (C, H, W) and one for each channel (C, 1, 1), or a value and a number."""
 
     def translate(call: Arguments) -> tuple[str, Arguments]:
         if call.get("alpha", 1) != 1 or isinstance(call["other"], Tensor) or not isinstance(call["input"], fx.Node):
             raise _UntranslatableError(f"it can {op} only layers' values and numbers")
         if not isinstance(call["other"], fx.Node):
             return op, {"number": call["other"]}
-        if _shape_of(call["input"]) != _shape_of(call["other"]):
-            raise _UntranslatableError(f"it can {op} only values of one shape")
+        shape, other = _shape_of(call["input"]), _shape_of(call["other"])
+        if other not in (shape, [*shape[:2], 1, 1]):
+            raise _UntranslatableError(f"it can {op} only values of one shape, or one to each channel")
         return op, {}
 
     return translate
@@ -251,10 +262,6 @@ def _arithmetic(op: str) -> Translate:
 
 def _elementwise(op: str, *names: str) -> Translate:
     return lambda call: (op, {name: call[name] for name in names})
-
-
-def _reshape(call: Arguments) -> tuple[str, Arguments]:
-    return "reshape", {}
 
 
 STEPS: dict[str, Translate] = {
@@ -269,6 +276,7 @@ STEPS: dict[str, Translate] = {
     "aten.mean.dim": _over_places("adaptive_avg_pool"),
     "aten.amax.default": _over_places("adaptive_max_pool"),
     "aten.permute.default": _permute,
+    "aten.flip.default": _flip,
     "aten.add.Tensor": _arithmetic("add"),
     "aten.sub.Tensor": _arithmetic("subtract"),
     "aten.mul.Tensor": _arithmetic("multiply"),
@@ -280,8 +288,9 @@ STEPS: dict[str, Translate] = {
     "aten.hardtanh.default": _elementwise("hardtanh", "min_val", "max_val"),
     **{f"aten.{name}.default": _elementwise(name) for name in ("abs", "relu", "selu", "silu", "tanh", "sigmoid")},
     **{f"aten.{name}.default": _elementwise(name) for name in ("hardsigmoid", "hardswish", "mish", "relu6")},
-    **{f"aten.{name}": _reshape for name in ("flatten.using_ints", "view.default", "reshape.default")},
-    **{f"aten.{name}": _reshape for name in ("squeeze.dims", "squeeze.dim", "squeeze.default", "unsqueeze.default")},
+    **{f"aten.{name}": _elementwise("reshape") for name in ("flatten.using_ints", "view.default", "reshape.default")},
+    **{f"aten.{name}": _elementwise("reshape") for name in ("squeeze.dims", "squeeze.dim")},
+    **{f"aten.{name}": _elementwise("reshape") for name in ("squeeze.default", "unsqueeze.default")},
 }
 """Operations of PyTorch, and how each is translated: its step's name and options from the arguments of the call."""
 

@@ -17,13 +17,14 @@ from fmnist_pl.networks.layers import (
     dense_layers,
     initialize,
 )
+from fmnist_pl.networks.mirror import MirrorSequential
 
 Padding = Literal["same", "valid"]
 Pooling = Literal["max", "avg", "none"]
 POOLS = {"max": nn.MaxPool2d, "avg": nn.AvgPool2d}
 
 
-class CNN(nn.Sequential):
+class CNN(MirrorSequential):
     """Convolutional blocks, each with optional 2x2 pooling and dropout at its end: (B, 1, 28, 28) to logits (B, 10).
 
     Args:
@@ -38,6 +39,7 @@ class CNN(nn.Sequential):
         batch_norm: Batch normalisation before each activation.
         conv_dropout: Probability to drop a whole feature map at the end of each block.
         dropout: Probability to drop a unit after each hidden dense layer.
+        mirror: Validate, test and predict with the mean of the logits for an image and its mirror image.
 
     Raises:
         UserError: The number of kernel sizes is wrong, or the blocks leave no pixels of the image.
@@ -56,6 +58,7 @@ class CNN(nn.Sequential):
         batch_norm: bool = False,
         conv_dropout: float = 0.0,
         dropout: float = 0.0,
+        mirror: bool = False,
     ) -> None:
         sides = _kernel_sizes(kernel_size, sum(len(block) for block in blocks))
         layers: list[nn.Module] = []
@@ -73,6 +76,7 @@ class CNN(nn.Sequential):
         layers.append(FlattenRows())
         layers += dense_layers(_count_features(layers), hidden_sizes, activation, dropout, batch_norm)
         super().__init__(*layers)
+        self.mirror = mirror
         # channels_last: five times as fast as torch's default on a CPU, and what a GPU's tensor cores need
         self.train().to(memory_format=torch.channels_last)
         initialize(self, kernel_initializer)

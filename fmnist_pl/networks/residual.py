@@ -1,15 +1,20 @@
-"""Residual networks: basic blocks with batch norm, a global mean, logits."""
+"""Residual networks: basic blocks with batch norm, logits."""
+
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from fmnist_pl.data.facts import CLASSES, IMAGE_SIZE
 from fmnist_pl.errors import UserError
-from fmnist_pl.networks.layers import ACTIVATIONS, Activation, SqueezeExcitation
+from fmnist_pl.networks.layers import ACTIVATIONS, Activation, FlattenRows, SqueezeExcitation
+from fmnist_pl.networks.mirror import MirrorSequential
+
+Head = Literal["mean", "flatten"]
 
 
-class ResidualCNN(nn.Sequential):
-    """A convolution, stages of residual blocks, a mean over the image: (B, 1, 28, 28) to logits (B, 10).
+class ResidualCNN(MirrorSequential):
+    """A convolution, stages of residual blocks, a dense layer: (B, 1, 28, 28) to logits (B, 10).
 
     With the defaults this is ResNet-20 (He et al. 2016, section 4.2), with shortcuts that average 2x2 pixels before a
     1x1 convolution (ResNet-D, He et al. 2019). The last batch norm of each block starts at zero, so each block starts
@@ -22,6 +27,9 @@ class ResidualCNN(nn.Sequential):
         activation: After each convolution.
         squeeze: Hidden units of squeeze-and-excitation as a fraction of the filters; 0 for none.
         dropout: Probability to drop a value before the last layer.
+        head: What the dense layer sees: the mean of each feature map (mean), or every pixel of it (flatten), which
+            suits images that are centred as these are.
+        mirror: Validate, test and predict with the mean of the logits for an image and its mirror image.
 
     Raises:
         UserError: The image cannot be halved so often.
@@ -35,6 +43,8 @@ class ResidualCNN(nn.Sequential):
         activation: Activation = "relu",
         squeeze: float = 0.0,
         dropout: float = 0.0,
+        head: Head = "mean",
+        mirror: bool = False,
     ) -> None:
         most = 1
         while IMAGE_SIZE // stem_stride % 2**most == 0:  # 28, 14, 7: an odd side has no half
@@ -51,8 +61,11 @@ class ResidualCNN(nn.Sequential):
                 stride = 2 if stage and not block else 1
                 layers.append(ResidualBlock(channels, out_channels, stride, activation, squeeze))
                 channels = out_channels
-        layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels, len(CLASSES))]
-        super().__init__(*layers)
+        side = IMAGE_SIZE // stem_stride // 2 ** (len(filters) - 1)
+        features = channels if head == "mean" else channels * side**2
+        layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()] if head == "mean" else [FlattenRows()]
+        super().__init__(*layers, nn.Dropout(dropout), nn.Linear(features, len(CLASSES)))
+        self.mirror = mirror
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

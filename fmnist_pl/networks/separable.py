@@ -6,12 +6,13 @@ from torch import Tensor, nn
 from fmnist_pl.data.facts import CLASSES
 from fmnist_pl.errors import UserError
 from fmnist_pl.networks.layers import ACTIVATIONS, Activation, SqueezeExcitation
+from fmnist_pl.networks.mirror import MirrorSequential
 
 MAX_STAGES = 5
 """Each stage but the last halves the image; after four of them its side is 1."""
 
 
-class SeparableCNN(nn.Sequential):
+class SeparableCNN(MirrorSequential):
     """A convolution, stages of depthwise-separable convolutions, a mean: (B, 1, 28, 28) to logits (B, 10).
 
     A depthwise-separable convolution is a convolution of each channel by itself, then a 1x1 convolution (Chollet 2017;
@@ -29,6 +30,7 @@ class SeparableCNN(nn.Sequential):
             norm of its own: depth for few parameters (Dehghani et al. 2019 share layers in this way).
         squeeze: Hidden units of squeeze-and-excitation as a fraction of the filters; 0 for none.
         dropout: Probability to drop a value before the last layer.
+        mirror: Validate, test and predict with the mean of the logits for an image and its mirror image.
 
     Raises:
         UserError: The number of stages is not possible, or a stage is empty.
@@ -44,6 +46,7 @@ class SeparableCNN(nn.Sequential):
         repeats: int = 1,
         squeeze: float = 0.0,
         dropout: float = 0.0,
+        mirror: bool = False,
     ) -> None:
         if not 1 <= len(stages) <= MAX_STAGES or not all(stages):
             raise UserError(f"model.stages is {stages}: give 1 to {MAX_STAGES} lists of filters, none of them empty")
@@ -60,6 +63,7 @@ class SeparableCNN(nn.Sequential):
                 channels = out_channels
         layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels, len(CLASSES))]
         super().__init__(*layers)
+        self.mirror = mirror
         self.to(memory_format=torch.channels_last)
 
 

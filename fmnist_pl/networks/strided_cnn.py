@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from fmnist_pl.data.facts import CLASSES
 from fmnist_pl.errors import UserError
 from fmnist_pl.networks.layers import ACTIVATIONS, Activation
+from fmnist_pl.networks.mirror import MirrorSequential
 
 Stem = Literal["learned", "cosine"]
 
@@ -17,7 +18,7 @@ MAX_CONVOLUTIONS = 5
 """All but the first and the last halve what is 14x14 after the first."""
 
 
-class StridedCNN(nn.Sequential):
+class StridedCNN(MirrorSequential):
     """A stem of stride 2, 3x3 convolutions with batch norm, a global maximum: (B, 1, 28, 28) to logits (B, 10).
 
     Convolutions have no bias and batch norm no scale, which the next layer would undo. Each convolution after the stem
@@ -31,6 +32,7 @@ class StridedCNN(nn.Sequential):
         stem_kernel: Side of the stem's kernels.
         activation: After each convolution.
         norm_momentum: Momentum of batch norm's running statistics; a short training needs a large one.
+        mirror: Validate, test and predict with the mean of the logits for an image and its mirror image.
 
     Raises:
         UserError: The number of filters is not possible.
@@ -43,6 +45,7 @@ class StridedCNN(nn.Sequential):
         stem_kernel: int = 4,
         activation: Activation = "gelu",
         norm_momentum: float = 0.4,
+        mirror: bool = False,
     ) -> None:
         if not 1 <= len(filters) <= MAX_CONVOLUTIONS:
             raise UserError(f"model.filters names {len(filters)} convolutions: give 1 to {MAX_CONVOLUTIONS}")
@@ -58,6 +61,7 @@ class StridedCNN(nn.Sequential):
             layers += [_norm_without_scale(out_channels, norm_momentum), make_activation()]
         layers += [nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(filters[-1], len(CLASSES), bias=False)]
         super().__init__(*layers)
+        self.mirror = mirror
         self.to(memory_format=torch.channels_last)
 
 

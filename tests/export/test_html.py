@@ -44,6 +44,10 @@ def test_every_config_fits() -> None:
         html_page(TunerCNN().eval(), ABOUT)
 
 
+def test_the_weights_of_a_mirrored_network_are_stored_once() -> None:
+    assert len(html_page(CNN(mirror=True).eval(), ABOUT)) < 1.01 * len(html_page(CNN().eval(), ABOUT))
+
+
 def test_a_page_that_is_too_large_is_rounded(
     fit: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,6 +75,11 @@ class Branching(nn.Module):
         return images.flatten(1)[:, :10] if images.sum() > 0 else images.flatten(1)[:, 10:20]
 
 
+class Upside(Dense):
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(images.flip(2))
+
+
 class AlwaysRandom(Dense):
     def forward(self, images: Tensor) -> Tensor:
         return super().forward(nn.functional.dropout(images))
@@ -85,10 +94,11 @@ class AlwaysRandom(Dense):
         ),
         (nn.Sequential(nn.Conv2d(1, 2, 3), nn.AvgPool2d(3, padding=1), nn.Flatten(), nn.Linear(162, 10)), "padding="),
         (nn.Sequential(nn.Flatten(), nn.Linear(784, 11)), "10 logits"),
+        (Upside(), "left to right"),
         (Branching(), "torch.export can trace"),
         (AlwaysRandom(), "random"),
     ],
-    ids=["layer norm", "padded mean", "eleven logits", "branching", "always random"],
+    ids=["layer norm", "padded mean", "eleven logits", "upside down", "branching", "always random"],
 )
 def test_what_a_page_cannot_compute_is_refused_in_one_line(network: nn.Module, named: str) -> None:
     with pytest.raises(UserError, match=named) as refused:

@@ -212,6 +212,7 @@ KINDS: dict[str, Callable[[], nn.Module]] = {
     "valid, no bias, dropout": lambda: CNN([[6]], padding="valid", conv_bias=False, conv_dropout=0.5),
     "tuner": lambda: TunerCNN(6, 5, 8, 3, 12),
     "residual": lambda: ResidualCNN([4, 8], 1),
+    "residual, all of it": lambda: ResidualCNN([4, 8], 1, squeeze=0.25, head="flatten", mirror=True),
     "separable": lambda: SeparableCNN(4, [[8], [8, 8]]),
     "strided": lambda: StridedCNN([8, 12, 16]),
     "strided, cosine": lambda: StridedCNN([8, 12, 9, 16], stem="cosine", stem_kernel=3, activation="relu"),

@@ -17,7 +17,7 @@ from fmnist_pl.models import (
     StridedCNNClassifier,
     TunerCNNClassifier,
 )
-from fmnist_pl.networks import CNN, ResidualCNN, SeparableCNN
+from fmnist_pl.networks import CNN, ResidualCNN, SeparableCNN, StridedCNN
 from fmnist_pl.networks.layers import ACTIVATIONS, INITIALIZERS, FlattenRows, initialize
 
 
@@ -35,6 +35,7 @@ def count(model: Classifier) -> int:
         (TunerCNNClassifier, 1_341_834),
         (StridedCNNClassifier, 242_112),
         (ResidualCNNClassifier, 272_186),
+        (lambda: ResidualCNNClassifier(head="flatten"), 272_186 + 640 * 48),
         (lambda: SeparableCNNClassifier(stem=8, stages=[[16], [24], [32, 32]]), 3_650),
     ],
 )
@@ -50,6 +51,7 @@ def test_parameter_counts(make: Callable[[], Classifier], parameters: int) -> No
         TunerCNNClassifier,
         StridedCNNClassifier,
         lambda: ResidualCNNClassifier(filters=[8, 16], blocks_per_stage=1, stem_stride=2, squeeze=0.25),
+        lambda: ResidualCNNClassifier(filters=[4, 8, 8], blocks_per_stage=1, head="flatten"),
         lambda: SeparableCNNClassifier(stem=4, stages=[[8], [8, 8]], kernel_size=5, squeeze=0.25, activation="silu"),
     ],
 )
@@ -184,6 +186,17 @@ def test_a_strided_network_too_deep_or_without_layers(filters: list[int]) -> Non
 def test_a_residual_network_halves_even_sides_alone(filters: list[int], stride: int) -> None:
     with pytest.raises(UserError, match=f"model.filters .* give 1 to {4 - stride}"):
         ResidualCNNClassifier(filters=filters, stem_stride=stride)
+
+
+@pytest.mark.parametrize("kind", [CNN, ResidualCNN, SeparableCNN, StridedCNN])
+def test_an_image_and_its_mirror_image_vote(kind: Callable[..., nn.Module]) -> None:
+    network, images = kind(mirror=True), torch.randn(8, 1, 28, 28)
+    plain = kind()
+    assert not torch.allclose(network(images), network(images.flip(3)), atol=1e-3), "training sees the image alone"
+    network.eval()
+    plain.load_state_dict(network.state_dict())  # batch norm has moved its statistics
+    plain.eval()
+    torch.testing.assert_close(network(images), (plain(images) + plain(images.flip(3))) / 2)
 
 
 def test_a_residual_block_starts_as_its_shortcut() -> None:

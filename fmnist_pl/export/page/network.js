@@ -215,6 +215,12 @@ function permuted(input, {dims}) {
   });
 }
 
+/** Each row from right to left. */
+function mirrored({shape, data}) {
+  const width = shape.at(-1);
+  return data.map((_, k) => data[k - (k % width) + width - 1 - (k % width)]);
+}
+
 /** The integral of the Gaussian, by a series whose terms are all positive (Abramowitz & Stegun 7.1.6). */
 function erf(x) {
   if (Math.abs(x) > 5) return Math.sign(x);
@@ -233,10 +239,11 @@ const [SELU_ALPHA, SELU_SCALE] = [1.6732632423543772, 1.0507009873554805]; // Kl
 
 const elementwise = (f) => (input, options) => input.data.map((x) => f(x, options));
 
-/** A function of two values, the second of which may be a number. */
+/** A function of two values; the second may be a number, or have one value for each channel of the first. */
 const ofTwo = (f) => (first, ...rest) => {
   const [second, {number}] = rest.length === 2 ? rest : [null, rest[0]];
-  return first.data.map((x, k) => f(x, second ? second.data[k] : number));
+  const repeats = second ? first.data.length / second.data.length : 1;
+  return first.data.map((x, k) => f(x, second ? second.data[Math.floor(k / repeats)] : number));
 };
 
 const RUN = {
@@ -249,6 +256,7 @@ const RUN = {
   adaptive_avg_pool: (input, options) => adaptive(input, true, options),
   permute: permuted,
   reshape: (input) => input.data,
+  mirror: mirrored,
   add: ofTwo((x, y) => x + y),
   subtract: ofTwo((x, y) => x - y),
   multiply: ofTwo((x, y) => x * y),

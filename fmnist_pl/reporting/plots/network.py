@@ -59,7 +59,7 @@ def last_features(network: nn.Module, images: Tensor) -> np.ndarray | None:
             network(images)
     finally:
         hook.remove()
-    return inputs_of_last[0].reshape(len(images), -1) if inputs_of_last else None
+    return inputs_of_last[-1].reshape(len(images), -1) if inputs_of_last else None
 
 
 def first_filters(network: nn.Module) -> np.ndarray | None:
