@@ -24,6 +24,9 @@ def _run(arguments: list[str]) -> None:
     commands = parser.add_subcommands(dest="command")
     comparison = OneLineErrorParser(description="Print the metrics of several runs, and how their configs differ.")
     comparison.add_argument("runs", nargs="+", type=Path, help="Folders of runs, for example runs/cnn/version_0.")
+    comparison.add_argument(
+        "--curves", type=Path, help="Also draw accuracy per epoch, validation and training, into this file (.png)."
+    )
     commands.add_subcommand("compare", comparison, help="Compare the metrics and configs of several runs.")
     sheet = OneLineErrorParser(description="Write a page about the images: classes, mean images, samples, pixels.")
     sheet.add_argument("--folder", type=Path, default=Path("data_sheet"), help="Folder of the page and its figures.")
@@ -44,7 +47,7 @@ def _run(arguments: list[str]) -> None:
     if options.command == "compare":
         from fmnist_pl.reporting.compare import compare
 
-        print(compare(options.compare.runs))
+        print(compare(options.compare.runs, options.compare.curves))
         return
     if options.command == "robustness":
         result = robustness(**options.robustness.as_dict())

@@ -12,7 +12,7 @@ import numpy as np
 from fmnist_pl.config import flatten, is_output, recipe_of
 from fmnist_pl.errors import UserError
 from fmnist_pl.reporting.predictions_csv import PREDICTIONS, read_predictions
-from fmnist_pl.reporting.runs import METRICS, Run, read_run
+from fmnist_pl.reporting.runs import HISTORY, METRICS, Run, read_history, read_run
 from fmnist_pl.reporting.statistics import mean_and_sd, paired_difference
 from fmnist_pl.reporting.tables import markdown_table
 
@@ -60,21 +60,30 @@ class Recipe:
         return mean_and_sd([_value(run, key) for run in self.runs], form if "f" in form else ",.0f")
 
 
-def compare(paths: Sequence[Path]) -> str:
+def compare(paths: Sequence[Path], curves: Path | None = None) -> str:
     """Compare two or more runs.
 
     Args:
         paths: Folders of the runs.
+        curves: PNG file for the learning curves of the recipes; ``None`` for none.
 
     Returns:
         The text of `comparison`.
 
     Raises:
-        UserError: A path is not the folder of a run, a file of a run is damaged, or there are fewer than two runs.
+        UserError: A path is not the folder of a run, a file of a run is damaged, there are fewer than two runs, or the
+            file for the curves cannot be written.
     """
     if len(paths) < 2:
         raise UserError("compare needs at least two runs: give the folders of two or more runs")
-    return comparison([read_run(path) for path in paths])
+    if curves is not None and curves.suffix != ".png":
+        raise UserError(f"--curves {curves}: give a file that ends in .png")
+    runs = [read_run(path) for path in paths]
+    text = comparison(runs)
+    if curves is not None:
+        _draw_curves(runs, curves)
+        text += f"\n\nlearning curves: {curves}"
+    return text
 
 
 def comparison(runs: Sequence[Run]) -> str:
@@ -135,6 +144,16 @@ def paired_tests(recipes: Sequence[Recipe]) -> list[str]:
             f"images (95% interval {found.low:+.4f} to {found.high:+.4f}, {found.method}): {verdict}"
         )
     return sentences
+
+
+def _draw_curves(runs: Sequence[Run], file: Path) -> None:
+    # matplotlib takes a second to import, and the tables do not need it
+    from fmnist_pl.reporting.figures import FigureEntry, draw_figures, write_figures
+    from fmnist_pl.reporting.plots.curves import recipe_curves_figure
+
+    recipes = group_by_recipe(runs)
+    histories = {recipe.name: [read_history(run.folder / HISTORY) for run in recipe.runs] for recipe in recipes}
+    write_figures(draw_figures([FigureEntry(file.stem, "", recipe_curves_figure)], histories).values(), file.parent)
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,11 @@ def test_runs_side_by_side(
     threads = reported.metrics["threads"]
     metrics = fit("--optimizer.lr", "0.005", "--threads", str(threads + 1))
     capsys.readouterr()
-    assert main(["compare", str(reported.folder), str(tmp_path / "dense")]) == 0
+    curves = tmp_path / "pictures/curves.png"
+    assert main(["compare", str(reported.folder), str(tmp_path / "dense"), "--curves", str(curves)]) == 0
     printed = capsys.readouterr().out
+    assert curves.read_bytes().startswith(b"\x89PNG")
+    assert printed.splitlines()[-1].endswith(str(curves))
     rows, keys = table(printed), table(printed, 1)
     assert list(rows) == ["cnn/version_0", "dense/version_0"], "a folder of runs stands for the newest"
     for row, m in zip(rows.values(), (reported.metrics, metrics), strict=True):
@@ -136,6 +139,7 @@ MISTAKES = {
     "the same run twice": (["compare", "RUN", "RUN"], "different runs"),
     "a run that is cut off": (["compare", "RUN", "CUT"], "cannot read .*metrics.json"),
     "a run without config": (["compare", "RUN", "BARE"], "cannot read .*config.yaml"),
+    "curves in a text": (["compare", "RUN", "RUN", "--curves", "c.txt"], r"--curves.*\.png"),
     "an unknown option": (["compare", "RUN", "RUN", "--htm", "x"], "--htm"),
     "no such data": (["data", "--data.source", "paper"], "data.source.*paper"),
     "a folder that cannot be made": (["data", *SYNTHETIC, "--folder", "EMPTY/file"], "cannot write"),
