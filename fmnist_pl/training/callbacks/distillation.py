@@ -14,6 +14,7 @@ from fmnist_pl.data.distillation import TEACHERS
 from fmnist_pl.data.images import LabelledImages
 from fmnist_pl.data.loader import BatchLoader
 from fmnist_pl.errors import UserError
+from fmnist_pl.networks.mirror import MirrorSequential
 from fmnist_pl.networks.teachers import read_teachers
 
 
@@ -67,12 +68,18 @@ def _probabilities(
     data: FashionMNISTDataModule, teachers: Sequence[nn.Module], part: LabelledImages, device: torch.device
 ) -> Tensor:
     """Mean probabilities (N, 10) over teachers and views, on the device of the images."""
-    batches = []
+    mirrored, batches = data.augment.horizontal_flip > 0, []
     for batch in BatchLoader(part, data.eval_batch_size, device=device):
-        views = [batch.images, batch.images.flip(3)] if data.augment.horizontal_flip else [batch.images]
-        logits = [teacher(view) for teacher in teachers for view in views]
-        batches.append(data.distillation.probabilities(logits))
+        of_teachers = [data.distillation.probabilities(_logits(each, batch.images, mirrored)) for each in teachers]
+        batches.append(torch.stack(of_teachers).mean(dim=0))
     return torch.cat(batches).to(part.labels.device)
+
+
+def _logits(teacher: nn.Module, images: Tensor, mirrored: bool) -> list[Tensor]:
+    """Logits (B, 10) of the images, and of their mirror images unless the teacher itself looks at both."""
+    if not mirrored or (isinstance(teacher, MirrorSequential) and teacher.mirror):
+        return [teacher(images)]
+    return [teacher(images), teacher(images.flip(3))]
 
 
 def _accuracy(probabilities: Tensor, part: LabelledImages) -> float:
