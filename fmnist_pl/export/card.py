@@ -14,6 +14,7 @@ from fmnist_pl.export.card_head import NO_LICENCE, Exported, card_head, interval
 from fmnist_pl.export.formats import about_checkpoint
 from fmnist_pl.foreign_text import markdown_text
 from fmnist_pl.predictor import BATCH
+from fmnist_pl.reporting.evaluation import BINS
 
 CARD = """{head}
 # {name}
@@ -32,6 +33,7 @@ A classifier of grey 28x28 images of clothes, exported as `{file}` by fmnist_pl 
 | training | {training} |
 | validation accuracy | {validation} |
 | accuracy of this file | {accuracy} |
+| calibration of this file | {calibration} |
 | agreement with the network in eager mode | {agreement} |
 {speed}| licence of the weights | {licence} |
 | licence of the data | {data_licence} |
@@ -118,6 +120,7 @@ def model_card(exported: Exported) -> str:
         training=_training(exported),
         validation=_accuracy(exported.checkpoint.metrics.get("val/acc"), validation_images, "validation"),
         accuracy=_accuracy(check.accuracy, check.images, f"{check.source} test"),
+        calibration=_calibration(exported),
         agreement=_agreement(exported),
         speed=_speed(exported) if path.suffix in OWN_RUNTIME else "",
         licence="not given" if exported.licence == NO_LICENCE else exported.licence,
@@ -156,6 +159,14 @@ def _accuracy(accuracy: float | None, images: int, kind: str) -> str:
         return "none"
     low, high = interval_of(accuracy, images)
     return f"{accuracy:.4f} on {images:,} {kind} images, 95% interval {low:.4f} to {high:.4f}, n = 1 training"
+
+
+def _calibration(exported: Exported) -> str:
+    check = exported.check
+    return (
+        f"mean probability of the predicted class {check.confidence:.4f}, accuracy {check.accuracy:.4f}; "
+        f"expected calibration error {check.calibration_error:.4f} ({BINS} bins, the same images)"
+    )
 
 
 def _agreement(exported: Exported) -> str:

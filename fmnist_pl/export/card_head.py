@@ -137,6 +137,7 @@ def card_head(exported: Exported) -> str:
             "sha256": exported.sha256,
             "parameters": exported.parameters,
             "accuracy_interval_95": [low, high],
+            "calibration_error": round(check.calibration_error, 4),
             "test_images": check.images,
             "trainings": 1,
             **(vars(training) if training else {}),

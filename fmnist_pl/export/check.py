@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from fmnist_pl.data.facts import CLASSES
 from fmnist_pl.data.images import TrainAndTest
 from fmnist_pl.data.source import load
 from fmnist_pl.data.split import split
@@ -16,6 +17,7 @@ from fmnist_pl.export.read import read_export
 from fmnist_pl.networks.from_pixels import FromPixels
 from fmnist_pl.networks.saved import Checkpoint
 from fmnist_pl.predictor import Predictor
+from fmnist_pl.reporting.evaluation import Evaluation
 
 TOLERANCE = 1e-4
 """Largest allowed difference of any probability between a float32 file and its network."""
@@ -39,6 +41,12 @@ class Check:
     """Number of images with another class than from the network."""
 
     accuracy: float
+    confidence: float
+    """Mean probability of the predicted class."""
+
+    calibration_error: float
+    """Expected calibration error, as in `Evaluation`."""
+
     network_accuracy: float
     images_per_second: float
     """All images once, in batches of `predictor.BATCH`."""
@@ -122,10 +130,21 @@ def check_export(content: bytes, name: str, network: nn.Module, data: TrainAndTe
             f"{name} is not written: its probabilities differ by up to {difference:.1e} from the network's, and "
             f"{changed} of {len(images):,} classes differ; please report this with the versions of torch and onnx"
         )
-    accuracy, network_accuracy = (
-        float((probabilities.argmax(dim=1) == labels).float().mean()) for probabilities in (written, expected)
+    evaluation, network_evaluation = (
+        Evaluation(labels.numpy(), probabilities.numpy(), CLASSES) for probabilities in (written, expected)
     )
-    return Check(data.source, len(images), difference, changed, accuracy, network_accuracy, rate, network_rate)
+    return Check(
+        source=data.source,
+        images=len(images),
+        difference=difference,
+        changed=changed,
+        accuracy=evaluation.accuracy,
+        confidence=float(evaluation.confidences.mean()),
+        calibration_error=evaluation.calibration_error,
+        network_accuracy=network_evaluation.accuracy,
+        images_per_second=rate,
+        network_images_per_second=network_rate,
+    )
 
 
 def _timed(predictor: Predictor, images: Tensor) -> tuple[Tensor, float]:
