@@ -6,7 +6,7 @@ from torch import Tensor
 
 from fmnist_pl.data.facts import CLASSES
 
-UNSURE_BELOW = 0.5  # probability of the first class below which the prediction is unsure
+UNSURE_BELOW = 0.55  # probability of the first class below which the prediction is unsure: docs/use.md#photos
 BLANK_BELOW = 4.0  # mean brightness (0 to 255) below which an image shows almost nothing
 TOP = 3  # number of classes in a verdict
 

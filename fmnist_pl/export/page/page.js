@@ -192,7 +192,7 @@ function show(card, {pixels, probabilities}, thumbnail, name) {
 function doubt(pixels, probability) {
   const mean = pixels.reduce((sum, value) => sum + value, 0) / pixels.length;
   if (mean < SETTINGS.blankBelow) return "Nothing stands out from the background";
-  return probability < SETTINGS.unsureBelow ? `No class reaches ${SETTINGS.unsureBelow * 100}%` : "";
+  return probability < SETTINGS.unsureBelow ? `No class reaches ${Math.round(SETTINGS.unsureBelow * 100)}%` : "";
 }
 
 function showRefusal(card, name, error) {
