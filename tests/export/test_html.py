@@ -1,6 +1,7 @@
 """A page as a file: its size, what it refuses, foreign text, reading it back, and the copy in docs."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,13 @@ def test_the_built_copy_is_the_page_of_the_shipped_weights() -> None:
     assert found.classes == expected.classes
     torch.testing.assert_close(found.probabilities, expected.probabilities, atol=1e-6, rtol=0)
     assert len(text) <= MOST_BYTES
+
+
+def test_no_two_declarations_of_the_script_have_one_name() -> None:
+    """The files become one script, in which a second function of the same name would replace the first."""
+    names = re.findall(r"^(?:async )?(?:function|const|let) (\w+)", BUILT.read_text(), re.MULTILINE)
+    assert len(names) > 50
+    assert len(set(names)) == len(names), {name for name in names if names.count(name) > 1}
 
 
 def test_every_config_fits() -> None:

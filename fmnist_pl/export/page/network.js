@@ -216,7 +216,7 @@ function permuted(input, {dims}) {
 }
 
 /** Each row from right to left. */
-function mirrored({shape, data}) {
+function withRowsReversed({shape, data}) {
   const width = shape.at(-1);
   return data.map((_, k) => data[k - (k % width) + width - 1 - (k % width)]);
 }
@@ -256,7 +256,7 @@ const RUN = {
   adaptive_avg_pool: (input, options) => adaptive(input, true, options),
   permute: permuted,
   reshape: (input) => input.data,
-  mirror: mirrored,
+  mirror: withRowsReversed,
   add: ofTwo((x, y) => x + y),
   subtract: ofTwo((x, y) => x - y),
   multiply: ofTwo((x, y) => x * y),
