@@ -131,7 +131,7 @@ def check_export(content: bytes, name: str, network: nn.Module, data: TrainAndTe
             f"{changed} of {len(images):,} classes differ; please report this with the versions of torch and onnx"
         )
     evaluation, network_evaluation = (
-        Evaluation(labels.numpy(), probabilities.numpy(), CLASSES) for probabilities in (written, expected)
+        Evaluation(labels.numpy(), probabilities.numpy(), list(CLASSES)) for probabilities in (written, expected)
     )
     return Check(
         source=data.source,
