@@ -14,7 +14,6 @@ from fmnist_pl.export.card_head import NO_LICENCE, Exported, card_head, interval
 from fmnist_pl.export.formats import about_checkpoint
 from fmnist_pl.foreign_text import markdown_text
 from fmnist_pl.predictor import BATCH
-from fmnist_pl.reporting.evaluation import BINS
 
 CARD = """{head}
 # {name}
@@ -162,6 +161,8 @@ def _accuracy(accuracy: float | None, images: int, kind: str) -> str:
 
 
 def _calibration(exported: Exported) -> str:
+    from fmnist_pl.reporting.evaluation import BINS  # here: torchmetrics takes seconds to import
+
     check = exported.check
     return (
         f"mean probability of the predicted class {check.confidence:.4f}, accuracy {check.accuracy:.4f}; "

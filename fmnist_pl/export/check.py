@@ -17,7 +17,6 @@ from fmnist_pl.export.read import read_export
 from fmnist_pl.networks.from_pixels import FromPixels
 from fmnist_pl.networks.saved import Checkpoint
 from fmnist_pl.predictor import Predictor
-from fmnist_pl.reporting.evaluation import Evaluation
 
 TOLERANCE = 1e-4
 """Largest allowed difference of any probability between a float32 file and its network."""
@@ -130,6 +129,8 @@ def check_export(content: bytes, name: str, network: nn.Module, data: TrainAndTe
             f"{name} is not written: its probabilities differ by up to {difference:.1e} from the network's, and "
             f"{changed} of {len(images):,} classes differ; please report this with the versions of torch and onnx"
         )
+    from fmnist_pl.reporting.evaluation import Evaluation  # here: torchmetrics takes seconds to import
+
     evaluation, network_evaluation = (
         Evaluation(labels.numpy(), probabilities.numpy(), list(CLASSES)) for probabilities in (written, expected)
     )
